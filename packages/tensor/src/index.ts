@@ -1,1 +1,5 @@
-export {};
+export * from "./ops/index.ts";
+export { groups, launch, op } from "./op.ts";
+export { type InputData, record, type Spec, spec, Step } from "./record.ts";
+export { backward, type GradientOf, type Gradients, noGrad } from "./tape.ts";
+export { empty, emptyLike, persistent, Tensor, tensor, type TensorDType } from "./tensor.ts";

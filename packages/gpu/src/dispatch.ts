@@ -1,0 +1,27 @@
+import type { Kernel, ParamValues } from "@roentgen/kernels";
+import type { Buffer } from "./buffer.ts";
+
+/** Workgroups along x, y and z. */
+export type Grid = readonly [number, number, number];
+
+export const maxGroups = 65_535;
+
+/** The grid of a flat kernel over `n` items: x, folded into y past the limit of 65,535 groups an axis. */
+export function flatGrid(n: number, itemsPerGroup: number): Grid {
+  const groups = Math.max(1, Math.ceil(n / itemsPerGroup));
+  if (groups <= maxGroups) return [groups, 1, 1];
+  const y = Math.ceil(groups / maxGroups);
+  return [Math.ceil(groups / y), y, 1];
+}
+
+/** One launch of a kernel: all that a plan keeps. Buffers are in the order of the kernel's bindings. */
+export interface Dispatch {
+  readonly kernel: Kernel;
+  readonly label: string;
+  readonly buffers: readonly Buffer[];
+  readonly params: ParamValues;
+  readonly overrides: Readonly<Record<string, number>>;
+  readonly grid: Grid;
+  /** Floating-point operations, for the profiler; 0 where nobody counts them. */
+  readonly flops: number;
+}

@@ -1,0 +1,18 @@
+import { DeviceError, OutOfMemoryError, type RoentgenError, ValidationError } from "@roentgen/core";
+
+/** What WebGPU reported on its own time, as one of our errors. Dawn's messages carry the labels of what was involved. */
+export function asFailure(error: GPUError): RoentgenError {
+  const kind = error.constructor.name;
+  if (kind === "GPUOutOfMemoryError") {
+    return new OutOfMemoryError(`the device ran out of memory: ${error.message}. Use a smaller batch or input size.`);
+  }
+  if (kind === "GPUValidationError") {
+    return new ValidationError(`WebGPU refused a command: ${error.message}. This is a defect of the op named in the message; please report it.`);
+  }
+  return new DeviceError(`WebGPU reported an internal error: ${error.message}. Try again; if it stays, the driver is at fault: \`roentgen doctor\` names it.`);
+}
+
+export const lostError = (message: string): DeviceError =>
+  new DeviceError(`the GPU device was lost: ${message || "no reason given"}. Open a new device and resume from the last checkpoint; a kernel that runs for seconds makes some drivers give up, so try a smaller batch.`);
+
+export const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(bytes < 10 * 2 ** 20 ? 2 : 0)} MiB`;

@@ -1,0 +1,35 @@
+import { DeviceError } from "@roentgen/core";
+import { Device, type DeviceInfo, type DeviceOptions } from "./device.ts";
+
+const wantedFeatures = ["timestamp-query", "subgroups", "shader-f16"] as const;
+
+const wantedLimits = [
+  "maxBufferSize", "maxStorageBufferBindingSize", "maxStorageBuffersPerShaderStage", "maxComputeWorkgroupStorageSize",
+  "maxComputeInvocationsPerWorkgroup", "maxComputeWorkgroupSizeX", "maxComputeWorkgroupSizeY", "maxComputeWorkgroupSizeZ",
+] as const;
+
+const softwareNames = /llvmpipe|lavapipe|swiftshader|warp|basic render|software/i;
+
+/** What an adapter says of itself. */
+export function describe(adapter: GPUAdapter, platform: DeviceInfo["platform"], toggles: readonly string[] = []): DeviceInfo {
+  const { vendor, architecture, device, description, subgroupMinSize = 0, subgroupMaxSize = 0, isFallbackAdapter } = adapter.info;
+  return {
+    vendor, architecture, device, description, platform, toggles,
+    software: isFallbackAdapter === true || [vendor, architecture, device, description].some((text) => softwareNames.test(text)),
+    subgroupSize: adapter.features.has("subgroups") && subgroupMinSize === subgroupMaxSize ? subgroupMinSize : 0,
+    features: [...adapter.features].sort(),
+  };
+}
+
+/** Opens a device with all the adapter offers of what we use. */
+export async function openOn(adapter: GPUAdapter, info: DeviceInfo, options: DeviceOptions): Promise<Device> {
+  const requiredFeatures = wantedFeatures.filter((f) => adapter.features.has(f));
+  const requiredLimits = Object.fromEntries(wantedLimits.map((name) => [name, adapter.limits[name]]));
+  let gpu: GPUDevice;
+  try {
+    gpu = await adapter.requestDevice({ label: "roentgen", requiredFeatures, requiredLimits });
+  } catch (error) {
+    throw new DeviceError(`the adapter ${info.description || info.device} refused a device: ${error instanceof Error ? error.message : error}. \`roentgen doctor\` shows what it offers.`);
+  }
+  return new Device(gpu, info, options);
+}

@@ -1,0 +1,263 @@
+// A plan: a recorded list of dispatches, with memory assigned, parameters packed and bind groups built, that `run` replays.
+//
+// What it needs is known before anything is allocated (`bytes`). `build` allocates and compiles with progress; `run` builds by
+// itself if nobody did. A run writes the inputs, encodes setPipeline / setBindGroup / dispatch for each entry into one pass and
+// submits it: no allocation on our side. A plan owns its outputs: each run leaves new contents in the same buffers.
+
+import { OutOfMemoryError, PlanError, type TypedArray } from "@roentgen/core";
+import { packParams } from "@roentgen/kernels";
+import { alignTo, Buffer, buffersIn } from "./buffer.ts";
+import { type Device, type Recording, storageEntries } from "./device.ts";
+import type { Dispatch } from "./dispatch.ts";
+import { mebibytes } from "./failure.ts";
+import { Pipelines } from "./pipelines.ts";
+import { type Access, assignSlots, liveRanges, peakLive, type Range, readBeforeWritten, type Slots } from "./planner.ts";
+
+/** Called while a plan compiles: pipelines ready, and how many there are. */
+export type BuildProgress = (done: number, total: number) => void;
+
+interface Built {
+  readonly slots: GPUBuffer[];
+  readonly uniforms: GPUBuffer | null;
+  readonly pipelines: GPUComputePipeline[];
+  readonly bindGroups: GPUBindGroup[];
+}
+
+export class Plan<T = unknown> {
+  readonly label: string;
+  readonly dispatches: readonly Dispatch[];
+  /** What the recorded function returned; its buffers hold values after the first run. */
+  readonly result: T;
+  readonly inputs: readonly Buffer[];
+  /** Bytes the plan allocates: slots and parameters. Parameters of the model and other persistent buffers are not its own. */
+  readonly bytes: number;
+  /** The most bytes of values alive at one moment: what a perfect assignment would need. */
+  readonly peakLiveBytes: number;
+
+  readonly #device: Device;
+  readonly #roots: readonly Buffer[];
+  readonly #ranges: readonly Range[];
+  readonly #slots: Slots;
+  readonly #constants: readonly Buffer[];
+  #built: Built | null = null;
+  #disposed = false;
+
+  constructor(device: Device, recording: Recording<T>) {
+    const { label, dispatches, inputs, constants, result } = recording;
+    this.label = label;
+    this.dispatches = dispatches;
+    this.result = result;
+    this.inputs = inputs;
+    this.#device = device;
+    this.#constants = constants;
+
+    const index = new Map<Buffer, number>();
+    const indexOf = (buffer: Buffer): number => {
+      const root = buffer.root.buffer;
+      let i = index.get(root);
+      if (i === undefined) index.set(root, (i = index.size));
+      return i;
+    };
+    const accesses = dispatches.map((d) => accessOf(d, indexOf));
+    const inputSet = new Set(inputs.map(indexOf));
+    const outputSet = new Set([...buffersIn(result)].filter((b) => b.isVirtual).map(indexOf));
+    this.#roots = [...index.keys()];
+    const stray = readBeforeWritten(accesses, inputSet)[0];
+    if (stray && device.gpu) {
+      throw new Error(`internal: plan "${label}": ${dispatches[stray.at]?.label} reads ${this.#roots[stray.buffer]?.label}, which nothing has written.`);
+    }
+    this.#ranges = liveRanges(this.#roots.length, accesses, inputSet, outputSet);
+    const sizes = this.#roots.map((b) => b.bytes);
+    this.#slots = assignSlots(sizes, this.#ranges);
+    this.peakLiveBytes = peakLive(sizes, this.#ranges, dispatches.length);
+    this.bytes = this.#slots.bytes.reduce((a, b) => a + b, 0) + uniformBytes(dispatches);
+  }
+
+  get isBuilt(): boolean {
+    return this.#built !== null;
+  }
+
+  /** Pipelines the plan uses, each once. */
+  get pipelineCount(): number {
+    return new Set(this.dispatches.map((d) => Pipelines.key(d.kernel, d.overrides))).size;
+  }
+
+  /** Compiles all pipelines side by side and allocates. Throws ShaderError, or OutOfMemoryError with the peak and what holds it. */
+  async build(onProgress: BuildProgress = () => undefined): Promise<void> {
+    if (this.#built) return;
+    this.#requireMemory();
+    const compiler = this.#compiler();
+    const distinct = new Map(this.dispatches.map((d) => [Pipelines.key(d.kernel, d.overrides), d]));
+    let done = 0;
+    await this.#device.wait(Promise.all([...distinct.values()].map(async (d) => {
+      await compiler.getAsync(d.kernel, d.overrides);
+      onProgress(++done, distinct.size);
+    })));
+    const { value, error } = await this.#device.guarded("out-of-memory", () => this.#allocate());
+    if (error) {
+      for (const memory of value) this.#device.freeMemory(memory);
+      throw new OutOfMemoryError(this.#memoryMessage(`the device refused: ${error.message}`));
+    }
+    this.#built = this.#assemble(value);
+  }
+
+  /** Runs the recorded work on new inputs (in the order they were declared) and returns the same outputs with new contents. */
+  run(inputs: readonly (TypedArray | ArrayBufferView)[] = []): T {
+    if (this.#disposed) throw new PlanError(`plan "${this.label}" was disposed. Record it again.`);
+    if (inputs.length !== this.inputs.length) throw new PlanError(`plan "${this.label}" has ${this.inputs.length} inputs, got ${inputs.length}.`);
+    const device = this.#device;
+    device.check();
+    device.flush();
+    const built = this.#builtNow();
+    for (const [i, data] of inputs.entries()) if (this.inputs[i] && this.#usesInput(i)) device.write(this.inputs[i], data);
+    const gpu = this.#gpu();
+    const encoder = gpu.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    this.encode(pass, built);
+    pass.end();
+    gpu.queue.submit([encoder.finish()]);
+    return this.result;
+  }
+
+  /** Encodes dispatches [from, to) into a pass that somebody else opened: the profiler and the debug replay do. */
+  encode(pass: GPUComputePassEncoder, { pipelines, bindGroups } = this.#builtNow(), from = 0, to = this.dispatches.length): void {
+    let current: GPUComputePipeline | undefined;
+    for (let i = from; i < to; i++) {
+      const pipeline = pipelines[i] as GPUComputePipeline;
+      if (pipeline !== current) pass.setPipeline((current = pipeline));
+      pass.setBindGroup(0, bindGroups[i] as GPUBindGroup);
+      const [x, y, z] = (this.dispatches[i] as Dispatch).grid;
+      pass.dispatchWorkgroups(x, y, z);
+    }
+  }
+
+  /** Gives the plan's memory back. Its outputs lose their contents. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    for (const constant of this.#constants) this.#device.dispose(constant);
+    for (const slot of this.#built?.slots ?? []) this.#device.freeMemory(slot);
+    this.#built?.uniforms?.destroy();
+    this.#built = null;
+  }
+
+  /** A table: label, grid, slots of each dispatch. */
+  toString(): string {
+    const slotOf = new Map(this.#roots.map((b, i) => [b, this.#slots.of[i] ?? -1]));
+    const rows = this.dispatches.map((d, i) => {
+      const slots = d.buffers.map((b, j) => {
+        const slot = slotOf.get(b.root.buffer) ?? -1;
+        return `${d.kernel.bindings[j]?.name}:${slot < 0 ? "*" : slot}`;
+      });
+      return `${String(i).padStart(4)}  ${d.grid.join("x").padEnd(12)}  ${slots.join(" ").padEnd(40)}  ${d.label}`;
+    });
+    return [`plan "${this.label}": ${this.dispatches.length} dispatches, ${this.#slots.bytes.length} slots, ${mebibytes(this.bytes)}, ${this.pipelineCount} pipelines`, ...rows].join("\n");
+  }
+
+  #usesInput(i: number): boolean {
+    const at = this.#roots.indexOf((this.inputs[i] as Buffer).root.buffer);
+    return at >= 0 && (this.#slots.of[at] ?? -1) >= 0;
+  }
+
+  #builtNow(): Built {
+    if (!this.#built) {
+      this.#requireMemory();
+      this.#built = this.#assemble(this.#allocate());
+    }
+    return this.#built;
+  }
+
+  #allocate(): GPUBuffer[] {
+    return this.#slots.bytes.map((bytes, i) => this.#device.allocMemory(bytes, `${this.label} slot ${i}`));
+  }
+
+  #assemble(slots: GPUBuffer[]): Built {
+    const gpu = this.#gpu();
+    for (const [i, root] of this.#roots.entries()) {
+      const slot = slots[this.#slots.of[i] ?? -1];
+      if (slot && root.isVirtual) root.adopt(slot);
+    }
+    const compiler = this.#compiler();
+    const uniforms = this.#uniforms(gpu);
+    const pipelines: GPUComputePipeline[] = [];
+    const bindGroups: GPUBindGroup[] = [];
+    let offset = 0;
+    for (const { kernel, label, buffers, overrides } of this.dispatches) {
+      const { pipeline, layout } = compiler.get(kernel, overrides);
+      const entries = storageEntries(kernel, buffers);
+      if (kernel.params && uniforms) {
+        entries.push({ binding: 0, resource: { buffer: uniforms, offset, size: kernel.params.bytes } });
+        offset += alignTo(kernel.params.bytes, uniformAlignment);
+      }
+      pipelines.push(pipeline);
+      bindGroups.push(gpu.createBindGroup({ label, layout, entries }));
+    }
+    return { slots, uniforms, pipelines, bindGroups };
+  }
+
+  /** One buffer with the parameters of all dispatches. */
+  #uniforms(gpu: GPUDevice): GPUBuffer | null {
+    const bytes = uniformBytes(this.dispatches);
+    if (bytes === 0) return null;
+    const packed = new DataView(new ArrayBuffer(bytes));
+    let offset = 0;
+    for (const { kernel, params } of this.dispatches) {
+      if (!kernel.params) continue;
+      packParams(kernel, params, packed, offset);
+      offset += alignTo(kernel.params.bytes, uniformAlignment);
+    }
+    const buffer = gpu.createBuffer({ label: `${this.label} params`, size: bytes, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
+    gpu.queue.writeBuffer(buffer, 0, packed.buffer);
+    return buffer;
+  }
+
+  #requireMemory(): void {
+    const limit = this.#gpu().limits;
+    for (const [i, bytes] of this.#slots.bytes.entries()) {
+      const most = Math.min(limit.maxBufferSize, limit.maxStorageBufferBindingSize);
+      if (bytes <= most) continue;
+      const owner = this.#roots.find((b, j) => this.#slots.of[j] === i && b.bytes === bytes);
+      throw new OutOfMemoryError(this.#memoryMessage(`${owner?.label} alone is ${mebibytes(bytes)}, and this device binds at most ${mebibytes(most)}`));
+    }
+    this.#device.requireBudget(this.bytes, `plan "${this.label}"`, `${this.#largest()} Use a smaller batch or input size.`);
+  }
+
+  #memoryMessage(why: string): string {
+    return `plan "${this.label}" needs ${mebibytes(this.bytes)} at its peak: ${why}. ${this.#largest()} Use a smaller batch or input size.`;
+  }
+
+  #largest(): string {
+    const order = this.#roots.filter((_, i) => (this.#slots.of[i] ?? -1) >= 0).sort((a, b) => b.bytes - a.bytes);
+    return `Its largest tensors: ${order.slice(0, 3).map((b) => `${b.label} (${mebibytes(b.bytes)})`).join(", ")}.`;
+  }
+
+  #compiler(): Pipelines {
+    if (!this.#device.pipelines) throw new PlanError(`plan "${this.label}" was recorded on a device without a GPU: it cannot run.`);
+    return this.#device.pipelines;
+  }
+
+  #gpu(): GPUDevice {
+    if (!this.#device.gpu) throw new PlanError(`plan "${this.label}" was recorded on a device without a GPU: it cannot run.`);
+    return this.#device.gpu;
+  }
+}
+
+const uniformAlignment = 256;
+
+const uniformBytes = (dispatches: readonly Dispatch[]): number =>
+  dispatches.reduce((sum, d) => sum + (d.kernel.params ? alignTo(d.kernel.params.bytes, uniformAlignment) : 0), 0);
+
+/** What a dispatch reads and writes among the plan's own buffers; one bound both ways at once is a defect of the op. */
+function accessOf({ kernel, label, buffers }: Dispatch, indexOf: (buffer: Buffer) => number): Access {
+  const reads: number[] = [];
+  const writes: number[] = [];
+  const memory = { read: new Set<Buffer>(), read_write: new Set<Buffer>() };
+  for (const [i, binding] of kernel.bindings.entries()) {
+    const buffer = buffers[i];
+    if (!buffer) throw new Error(`internal: ${label}: no buffer for ${binding.name}.`);
+    memory[binding.access].add(buffer.root.buffer);
+    if (buffer.isVirtual) (binding.access === "read" ? reads : writes).push(indexOf(buffer));
+  }
+  for (const buffer of memory.read) if (memory.read_write.has(buffer)) throw new Error(`internal: ${label} reads and writes ${buffer.label} in one dispatch.`);
+  return { reads, writes };
+}

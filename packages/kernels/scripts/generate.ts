@@ -1,0 +1,147 @@
+// Reads every shader with wgsl_reflect and writes its typed face to src/generated/, and all faces to interface.snap.
+// `generate.ts --check` writes nothing and fails if interface.snap is out of date.
+
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ArrayInfo, type FunctionInfo, ResourceType, StructInfo, type TypeInfo, type VariableInfo, WgslReflect } from "wgsl_reflect/wgsl_reflect.module.js";
+import type { Binding, ParamField } from "../src/kernel.ts";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const shaders = join(here, "../../../shaders");
+const out = join(here, "../src/generated");
+const snapshot = join(here, "../interface.snap");
+
+interface Face {
+  readonly entryPoint: string;
+  readonly bindings: Binding[];
+  readonly params: { bytes: number; fields: ParamField[] } | null;
+  readonly overrides: Record<string, number>;
+}
+
+const scalars: Record<string, ParamField["type"] | "f16"> = { u32: "u32", i32: "i32", f32: "f32", f16: "f16", u: "u32", i: "i32", f: "f32", h: "f16" };
+
+/** The scalar a type is made of: `array<vec4<f32>>` and `array<vec4f>` are both f32. */
+function scalarOf(type: TypeInfo, where: string): Binding["element"] {
+  const inner = type instanceof ArrayInfo ? scalarOf(type.format, where) : undefined;
+  if (inner) return inner;
+  const argument = (type as { format?: TypeInfo | null }).format;
+  if (argument) return scalarOf(argument, where);
+  const name = type.name.replace(/^(atomic<)?vec[234]/, "").replace(/[<>]/g, "");
+  const scalar = scalars[name];
+  if (!scalar) throw new Error(`${where}: cannot tell the scalar of ${type.name}`);
+  return scalar;
+}
+
+function paramsOf(variable: VariableInfo, where: string): Face["params"] {
+  const struct = variable.type;
+  if (!(struct instanceof StructInfo)) throw new Error(`${where}: params must be a struct`);
+  const fields = struct.members.map((member) => {
+    const type = scalarOf(member.type, `${where}.${member.name}`);
+    if (type === "f16") throw new Error(`${where}.${member.name}: f16 parameters are not supported`);
+    return { name: member.name, type, offset: member.offset, count: member.size / 4 };
+  });
+  return { bytes: Math.ceil(struct.size / 16) * 16, fields };
+}
+
+function faceOf(file: string, source: string, entry: FunctionInfo): Face {
+  const where = `${file}: ${entry.name}`;
+  const bindings: Binding[] = [];
+  let params: Face["params"] = null;
+  for (const variable of [...entry.resources].sort((a, b) => a.binding - b.binding)) {
+    if (variable.group !== 0) throw new Error(`${where}: ${variable.name} is not in group 0`);
+    if (variable.resourceType === ResourceType.Uniform) {
+      if (variable.binding !== 0 || variable.name !== "params") throw new Error(`${where}: the uniform must be params at binding 0`);
+      params = paramsOf(variable, where);
+      continue;
+    }
+    if (variable.resourceType !== ResourceType.Storage) throw new Error(`${where}: ${variable.name} is not a storage buffer`);
+    if (bindings.some((b) => b.index === variable.binding)) throw new Error(`${where}: two buffers at binding ${variable.binding}`);
+    bindings.push({ name: variable.name, index: variable.binding, access: variable.access === "read_write" ? "read_write" : "read", element: scalarOf(variable.type, where) });
+  }
+  const overrides: Record<string, number> = {};
+  for (const [, name, text] of source.matchAll(/^override\s+(\w+)\s*(?::\s*\w+)?\s*=?\s*([^;]*);/gm)) {
+    if (!name || !usesOverride(source, entry, name)) continue;
+    overrides[name] = literal(`${file}: override ${name}`, text ?? "");
+  }
+  return { entryPoint: entry.name, bindings, params, overrides };
+}
+
+/** Overrides in a body are known to the reflection; those in the attributes, `@workgroup_size(WORKGROUP)`, are read off the text. */
+function usesOverride(source: string, entry: FunctionInfo, name: string): boolean {
+  if (entry.overrides.some((o) => o.name === name)) return true;
+  const at = source.search(new RegExp(`fn\\s+${entry.name}\\s*\\(`));
+  return new RegExp(`\\b${name}\\b`).test(source.slice(source.lastIndexOf("@compute", at), at));
+}
+
+function literal(where: string, text: string): number {
+  if (text === "true" || text === "false") return text === "true" ? 1 : 0;
+  const value = Number(text.trim().replace(/(?<=\d)[uif]$/, "") || "none");
+  if (Number.isNaN(value)) throw new Error(`${where} must have a literal default`);
+  return value;
+}
+
+const camel = (stem: string) => stem.replace(/[-.](\w)/g, (_, letter: string) => letter.toUpperCase());
+
+function typeOf(face: Face): string {
+  const names = (list: string[]) => (list.length ? list.map((n) => JSON.stringify(n)).join(" | ") : "never");
+  const params = face.params ? `{ ${face.params.fields.map((f) => `${f.name}: ${f.count === 1 ? "number" : "readonly number[]"}`).join("; ")} }` : "Record<never, number>";
+  return `Kernel<${names(face.bindings.map((b) => b.name))}, ${params}, ${names(Object.keys(face.overrides))}>`;
+}
+
+function moduleText(stem: string, source: string, faces: Face[]): string {
+  const requires = [...source.matchAll(/^enable\s+([\w, ]+);/gm)].flatMap((m) => (m[1] ?? "").split(",").map((s) => s.trim()));
+  const kernels = faces.map(
+    (face) =>
+      `  ${camel(face.entryPoint.replace(/_/g, "-"))}: ${JSON.stringify({ name: `${stem}.${face.entryPoint}`, entryPoint: face.entryPoint, bindings: face.bindings, params: face.params, overrides: face.overrides, requires })
+        .replace(/^\{/, "{ source, ")} as ${typeOf(face)},`,
+  );
+  return [
+    `// Generated from shaders/${stem}.wgsl. Do not edit.`,
+    `import type { Kernel } from "../kernel.ts";`,
+    "",
+    `const source = ${JSON.stringify(source)};`,
+    "",
+    `export const ${camel(stem)} = {`,
+    ...kernels,
+    "};",
+    "",
+  ].join("\n");
+}
+
+function snapshotLines(stem: string, faces: Face[]): string[] {
+  return faces.map((face) => {
+    const bindings = face.bindings.map((b) => `${b.index}:${b.name}:${b.element}${b.access === "read_write" ? "*" : ""}`).join(" ");
+    const params = face.params ? face.params.fields.map((f) => `${f.name}:${f.type}${f.count > 1 ? `x${f.count}` : ""}`).join(" ") : "-";
+    const overrides = Object.entries(face.overrides).map(([k, v]) => `${k}=${v}`).join(" ");
+    return `${stem}.${face.entryPoint} | ${bindings} | ${params} | ${overrides}`;
+  });
+}
+
+const modules: { stem: string; text: string }[] = [];
+const lines = ["# entry point | bindings (* written) | params | overrides"];
+for (const file of readdirSync(shaders).filter((name) => name.endsWith(".wgsl")).sort()) {
+  const stem = file.slice(0, -".wgsl".length);
+  const source = readFileSync(join(shaders, file), "utf8");
+  const reflect = new WgslReflect(source);
+  const faces = reflect.entry.compute.map((entry) => faceOf(file, source, entry));
+  if (faces.length === 0) throw new Error(`${file}: no entry point`);
+  modules.push({ stem, text: moduleText(stem, source, faces) });
+  lines.push(...snapshotLines(stem, faces));
+}
+
+const snap = `${lines.join("\n")}\n`;
+if (process.argv.includes("--check")) {
+  if (readFileSync(snapshot, "utf8") !== snap) throw new Error("interface.snap is out of date: run `npm run generate` and commit it");
+} else {
+  mkdirSync(out, { recursive: true });
+  const kept = new Set(["index.ts", ...modules.map(({ stem }) => `${stem}.ts`)]);
+  for (const name of readdirSync(out)) if (!kept.has(name)) rmSync(join(out, name));
+  for (const { stem, text } of modules) writeIfChanged(join(out, `${stem}.ts`), text);
+  writeIfChanged(join(out, "index.ts"), modules.map(({ stem }) => `export { ${camel(stem)} } from "./${stem}.ts";`).join("\n") + "\n");
+  writeIfChanged(snapshot, snap);
+}
+
+function writeIfChanged(path: string, text: string): void {
+  if (!existsSync(path) || readFileSync(path, "utf8") !== text) writeFileSync(path, text);
+}

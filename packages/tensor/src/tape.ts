@@ -1,0 +1,87 @@
+// The tape. Each op that a gradient may flow through leaves a node on its result: its inputs, and one function per input from
+// the result's gradient to that input's. `backward` walks the nodes that the loss depends on, latest first, and calls only
+// those functions that lead to a trainable tensor: frozen means free. There is no global list, so nothing has to be cleared.
+
+import { ShapeError } from "@roentgen/core";
+import { fill as fillKernel } from "@roentgen/kernels";
+import { flatGrid } from "@roentgen/gpu";
+import { accumulate } from "./accumulate.ts";
+import { empty, type Tensor } from "./tensor.ts";
+
+/** From the gradient of the result to the gradient of one input, in that input's shape; null where there is none. */
+export type GradientOf = ((dy: Tensor) => Tensor) | null;
+
+export interface Node {
+  /** Increases with every op: a later node never feeds an earlier one. */
+  readonly order: number;
+  readonly op: string;
+  /** Where it was made, as labels show it. */
+  readonly path: string;
+  readonly inputs: readonly Tensor[];
+  readonly gradients: readonly GradientOf[];
+}
+
+/** Trainable tensors and their gradients. */
+export type Gradients = Map<Tensor, Tensor>;
+
+let taping = true;
+let order = 0;
+
+export const nextOrder = (): number => ++order;
+
+/** Runs `fn` without leaving nodes: for evaluation. */
+export function noGrad<T>(fn: () => T): T {
+  const before = taping;
+  taping = false;
+  try {
+    return fn();
+  } finally {
+    taping = before;
+  }
+}
+
+/** Whether an op on this tensor must leave a node. */
+export const needsGradient = (x: Tensor): boolean => taping && (x.trainable || x.node !== null);
+
+/**
+ * The gradient of a scalar with respect to every trainable tensor it depends on.
+ *
+ * @param loss  f32, one element, the result of ops on at least one trainable tensor
+ * @param seed  the gradient of `loss` itself, of its shape; default 1. With a seed, `loss` may have any shape
+ * @throws ShapeError if `loss` is not a scalar, or nothing trainable leads to it
+ */
+export function backward(loss: Tensor, seed?: Tensor): Gradients {
+  if (!seed && loss.size !== 1) throw new ShapeError(`backward: expected a loss with one element, got ${loss}. Reduce it with mean or sum.`);
+  if (!loss.node) throw new ShapeError("backward: the loss does not depend on any trainable tensor. Is the model frozen, or was it computed inside noGrad?");
+  const device = loss.device;
+  const pending = new Map<Tensor, Tensor>([[loss, seed ?? ones(loss)]]);
+  const gradients: Gradients = new Map();
+  for (const made of dependencies(loss)) {
+    const dy = pending.get(made);
+    const node = made.node;
+    pending.delete(made);
+    if (!dy || !node) continue;
+    for (const [i, input] of node.inputs.entries()) {
+      const gradientOf = node.gradients[i];
+      if (!gradientOf || !(input.trainable || input.node)) continue;
+      const dx = device.within(`${node.path} grad`, () => gradientOf(dy));
+      const target = input.node ? pending : gradients;
+      const before = target.get(input);
+      target.set(input, before ? device.within(`${node.path} grad`, () => accumulate(before, dx)) : dx);
+    }
+  }
+  return gradients;
+}
+
+/** Tensors with a node that `loss` depends on, latest first. */
+function dependencies(loss: Tensor): Tensor[] {
+  const found = new Set<Tensor>([loss]);
+  for (const made of found) for (const input of made.node?.inputs ?? []) if (input.node) found.add(input);
+  return [...found].sort((a, b) => (b.node?.order ?? 0) - (a.node?.order ?? 0));
+}
+
+function ones(like: Tensor): Tensor {
+  const y = empty(like.device, like.shape);
+  like.device.dispatch(fillKernel.forward, { y: y.buffer }, { n: y.size, value: 1 }, flatGrid(y.size, fillKernel.forward.overrides.WORKGROUP));
+  return y;
+}

@@ -1,0 +1,14 @@
+/**
+ * How far a float32 kernel may be from its float64 reference, relative to the largest value of the reference (or 1, if that is
+ * smaller), each with its reason.
+ */
+export const tolerances = {
+  /** A few roundings a value: elementwise ops, copies, small reductions. f32 rounds at 6e-8. */
+  elementwise: 2e-6,
+  /** exp, log, pow, tanh: WGSL allows a few ulp, and drivers use polynomials. */
+  transcendental: 2e-5,
+  /** Sums of up to some thousands of terms in a fixed order: the error grows with the root of their number. */
+  reduction: 2e-5,
+  /** Statistics, then differences of close numbers: normalisations and their gradients. */
+  normalisation: 1e-4,
+} as const;
