@@ -1,0 +1,53 @@
+// npm test: from a clone to all tests, on a GPU or a software driver and in a real browser. The last line on stdout is
+// always `N passed, N failed`. Further arguments go to vitest: npm test -- packages/core
+
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { build, checkNode, ensureDependencies, main } from "./bootstrap.mjs";
+import { ensureChromium } from "./browser.mjs";
+import { runForeground } from "./children.mjs";
+import { ensureDriver } from "./driver.mjs";
+import { SetupError, root, say } from "./places.mjs";
+import { AptSession } from "./private-apt.mjs";
+import { closingLine, summarize } from "./summary.mjs";
+
+let counts = summarize(undefined, 1);
+try {
+  await main(async () => {
+    counts = await test(process.argv.slice(2));
+    return counts.exitCode;
+  });
+} finally {
+  process.stdout.write(`${closingLine(counts)}\n`);
+}
+
+/** @param {string[]} args */
+async function test(args) {
+  checkNode();
+  await ensureDependencies();
+  await build(["typecheck", "build"]);
+  const apt = new AptSession();
+  const output = mkdtempSync(join(tmpdir(), "roentgen-test-"));
+  try {
+    const driver = await ensureDriver({ apt });
+    say(`testing on ${driver.adapter.description || driver.adapter.device}`);
+    const chromium = await ensureChromium({ apt }).catch((error) => {
+      // Whoever asks for some of the tests may not need a browser; those that do will say so.
+      if (!(error instanceof SetupError) || args.length === 0) throw error;
+      say(error.message);
+      return undefined;
+    });
+    await apt.close();
+    const json = join(output, "report.json");
+    const vitest = [join(root, "node_modules/vitest/vitest.mjs"), "run", "--reporter=default", "--reporter=json", `--outputFile.json=${json}`];
+    const exitCode = await runForeground(process.execPath, [...vitest, ...args], {
+      cwd: root,
+      env: { ...process.env, ...driver.env, ROENTGEN_REQUIRE_GPU: "1", ...(chromium ? { ROENTGEN_CHROMIUM: chromium } : {}) },
+    });
+    return summarize(existsSync(json) ? JSON.parse(readFileSync(json, "utf8")) : undefined, exitCode);
+  } finally {
+    await apt.close();
+    rmSync(output, { recursive: true, force: true });
+  }
+}
