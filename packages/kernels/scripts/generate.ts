@@ -118,16 +118,30 @@ function snapshotLines(stem: string, faces: Face[]): string[] {
   });
 }
 
-const modules: { stem: string; text: string }[] = [];
-const lines = ["# entry point | bindings (* written) | params | overrides"];
-for (const file of readdirSync(shaders).filter((name) => name.endsWith(".wgsl")).sort()) {
+/** Files that cannot be read: the others are written all the same, then the run fails. */
+const broken: string[] = [];
+
+/** A shader, and its twins: `alias lanes = vec4f; // .scalar: f32` makes `<stem>.scalar`, the same text with the other type on such lines. */
+function variantsOf(file: string): { file: string; stem: string; source: string }[] {
   const stem = file.slice(0, -".wgsl".length);
   const source = readFileSync(join(shaders, file), "utf8");
-  const reflect = new WgslReflect(source);
-  const faces = reflect.entry.compute.map((entry) => faceOf(file, source, entry));
-  if (faces.length === 0) throw new Error(`${file}: no entry point`);
-  modules.push({ stem, text: moduleText(stem, source, faces) });
-  lines.push(...snapshotLines(stem, faces));
+  const line = /^(alias \w+ = )\w+; \/\/ \.(\w+): (\w+)$/gm;
+  const names = new Set([...source.matchAll(line)].map((match) => match[2]));
+  const twin = (name: string | undefined) => source.replace(line, (whole, head: string, other: string, type: string) => (other === name ? `${head}${type};` : whole));
+  return [{ file, stem, source }, ...[...names].map((name) => ({ file, stem: `${stem}.${name}`, source: twin(name) }))];
+}
+
+const modules: { stem: string; text: string }[] = [];
+const lines = ["# entry point | bindings (* written) | params | overrides"];
+for (const { file, stem, source } of readdirSync(shaders).filter((name) => name.endsWith(".wgsl")).sort().flatMap(variantsOf)) {
+  try {
+    const faces = new WgslReflect(source).entry.compute.map((entry) => faceOf(file, source, entry));
+    if (faces.length === 0) throw new Error("no entry point");
+    modules.push({ stem, text: moduleText(stem, source, faces) });
+    lines.push(...snapshotLines(stem, faces));
+  } catch (error) {
+    broken.push(`shaders/${file}: ${error instanceof Error ? error.message : error}`);
+  }
 }
 
 const snap = `${lines.join("\n")}\n`;
@@ -139,7 +153,11 @@ if (process.argv.includes("--check")) {
   for (const name of readdirSync(out)) if (!kept.has(name)) rmSync(join(out, name));
   for (const { stem, text } of modules) writeIfChanged(join(out, `${stem}.ts`), text);
   writeIfChanged(join(out, "index.ts"), modules.map(({ stem }) => `export { ${camel(stem)} } from "./${stem}.ts";`).join("\n") + "\n");
-  writeIfChanged(snapshot, snap);
+  if (broken.length === 0) writeIfChanged(snapshot, snap);
+}
+if (broken.length) {
+  console.error(broken.join("\n"));
+  process.exitCode = 1;
 }
 
 function writeIfChanged(path: string, text: string): void {
