@@ -25,8 +25,8 @@ describe("tTest", () => {
       expect(relativeError(got?.p as number, p)).toBeLessThan(1e-10);
       expect(relativeError(got?.pGreater as number, t >= 0 ? p / 2 : 1 - p / 2)).toBeLessThan(1e-10);
       expect(relativeError(got?.pLess as number, t <= 0 ? p / 2 : 1 - p / 2)).toBeLessThan(1e-10);
-      // Both libraries take the difference of two rounded means, which for the group of large offset costs seven digits.
-      const digits = name === "large offset" ? 1e-9 : 2e-10;
+      // Both libraries round the means before their difference, which costs them digits where the spread is far below the mean.
+      const digits = ["large offset", "ten runs each, very far"].includes(name) ? 3e-9 : 2e-10;
       expect(relativeError(got?.p as number, scipy[2])).toBeLessThan(digits);
       expect(relativeError(got?.p as number, statsmodels[2])).toBeLessThan(digits);
       expect(relativeError(got?.pGreater as number, greater)).toBeLessThan(digits);
