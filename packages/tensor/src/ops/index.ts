@@ -1,1 +1,3 @@
 export { relu } from "./relu.ts";
+export { batchNorm, type BatchNormOptions, batchNormRelu, type RunningStatistics } from "./batch-norm.ts";
+export { abs, clamp, exp, gelu, leakyRelu, log, neg, sigmoid, silu, sqrt, tanh } from "./unary.ts";
