@@ -11,6 +11,7 @@ export const alignTo = (bytes: number, alignment: number): number => Math.ceil(b
 type State =
   | { readonly kind: "real"; readonly memory: GPUBuffer }
   | { readonly kind: "slot"; readonly memory: GPUBuffer }
+  | { readonly kind: "external" }
   | { readonly kind: "virtual" }
   | { readonly kind: "part"; readonly whole: Buffer; readonly offset: number }
   | { readonly kind: "released" };
@@ -33,6 +34,13 @@ export class Buffer {
     return part;
   }
 
+  /** Stands for memory of a device that has none: a model on the null device. */
+  static external(label: string, bytes: number): Buffer {
+    const buffer = new Buffer(label, bytes);
+    buffer.#state = { kind: "external" };
+    return buffer;
+  }
+
   get isVirtual(): boolean {
     return this.root.buffer.#state.kind === "virtual";
   }
@@ -48,6 +56,7 @@ export class Buffer {
   get memory(): { gpu: GPUBuffer; offset: number } {
     const { buffer, offset } = this.root;
     if (buffer.#state.kind === "real" || buffer.#state.kind === "slot") return { gpu: buffer.#state.memory, offset };
+    if (buffer.#state.kind === "external") throw new PlanError(`${this.label}: this device has no GPU, so the tensor has no value.`);
     if (buffer.#state.kind === "virtual") {
       throw new PlanError(`${this.label}: this tensor belongs to a recording, it has no value outside the plan's run. Return it from the recorded function to read it.`);
     }

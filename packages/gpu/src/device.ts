@@ -5,8 +5,8 @@
 import { DeviceError, OutOfMemoryError, PlanError, type TypedArray } from "@roentgen/core";
 import { copy as copyKernel, type Kernel, packParams, type ParamValues } from "@roentgen/kernels";
 import { alignTo, Buffer, buffersIn, partAlignment } from "./buffer.ts";
-import { type Dispatch, flatGrid, type Grid } from "./dispatch.ts";
-import { asFailure, lostError, mebibytes } from "./failure.ts";
+import { checkGrid, type Dispatch, flatGrid, type Grid } from "./dispatch.ts";
+import { asFailure, lostError, readableBytes } from "./failure.ts";
 import { Pipelines } from "./pipelines.ts";
 
 /** What is known of the adapter, for reports and for the choice of kernels. */
@@ -130,6 +130,7 @@ export class Device {
   allocPersistent(bytes: number, label: string): Buffer {
     this.check();
     const size = Math.max(4, alignTo(bytes, 4));
+    if (!this.gpu) return Buffer.external(label, size);
     return new Buffer(label, size, this.#pool.get(size)?.pop() ?? this.allocMemory(size, label));
   }
 
@@ -138,11 +139,11 @@ export class Device {
     const gpu = this.#need("allocate");
     const { budgetBytes = Infinity } = this.#options;
     if (bytes > gpu.limits.maxBufferSize) {
-      throw new OutOfMemoryError(`${label}: ${mebibytes(bytes)} in one buffer, but this device allows ${mebibytes(gpu.limits.maxBufferSize)}. Use a smaller batch or input size.`);
+      throw new OutOfMemoryError(`${label}: ${readableBytes(bytes)} in one buffer, but this device allows ${readableBytes(gpu.limits.maxBufferSize)}. Use a smaller batch or input size.`);
     }
     if (this.#heldBytes + bytes > budgetBytes) this.trim();
     if (this.#heldBytes + bytes > budgetBytes) {
-      throw new OutOfMemoryError(`${label}: ${mebibytes(bytes)} on top of ${mebibytes(this.#heldBytes)} in use would exceed the budget of ${mebibytes(budgetBytes)}. Use a smaller batch or input size, or a larger budget.`);
+      throw new OutOfMemoryError(`${label}: ${readableBytes(bytes)} on top of ${readableBytes(this.#heldBytes)} in use would exceed the budget of ${readableBytes(budgetBytes)}. Use a smaller batch or input size, or a larger budget.`);
     }
     const memory = gpu.createBuffer({ label, size: bytes, usage: storageUsage() });
     this.#heldBytes += bytes;
@@ -159,7 +160,7 @@ export class Device {
     const { budgetBytes = Infinity } = this.#options;
     if (this.#heldBytes + bytes > budgetBytes) this.trim();
     if (this.#heldBytes + bytes > budgetBytes) {
-      throw new OutOfMemoryError(`${what} needs ${mebibytes(bytes)} on top of ${mebibytes(this.#heldBytes)} in use; the budget is ${mebibytes(budgetBytes)}. ${advice}`);
+      throw new OutOfMemoryError(`${what} needs ${readableBytes(bytes)} on top of ${readableBytes(this.#heldBytes)} in use; the budget is ${readableBytes(budgetBytes)}. ${advice}`);
     }
   }
 
@@ -211,6 +212,7 @@ export class Device {
   ): void {
     const bound = kernel.bindings.map((b) => buffers[b.name as B]);
     const launch: Dispatch = { kernel, label: `${this.path} ${kernel.name}`.trim(), buffers: bound, params, overrides: (overrides ?? {}) as Record<string, number>, grid, flops };
+    checkGrid(launch.label, grid);
     if (this.#recording) this.#recording.dispatches.push(launch);
     else this.#encode(launch);
   }
@@ -254,6 +256,15 @@ export class Device {
     this.#need("write").queue.writeBuffer(gpu, offset + at, bytes as ArrayBuffer, byteOffset, byteLength);
   }
 
+  /** Sets all of a buffer to zero. */
+  zero(buffer: Buffer): void {
+    const { gpu, offset } = buffer.memory;
+    this.flush();
+    const encoder = this.#need("clear").createCommandEncoder({ label: "zero" });
+    encoder.clearBuffer(gpu, offset, buffer.bytes);
+    this.gpu?.queue.submit([encoder.finish()]);
+  }
+
   /** A buffer with this content: eager, or (while recording) a constant of the plan. */
   upload(data: TypedArray | ArrayBufferView, label: string): Buffer {
     if (!this.#recording) {
@@ -261,8 +272,8 @@ export class Device {
       this.write(buffer, data);
       return buffer;
     }
-    if (!this.gpu) return new Buffer(label, Math.max(4, alignTo(data.byteLength, 4)));
     const buffer = this.allocPersistent(data.byteLength, label);
+    if (!this.gpu) return buffer;
     this.#recording.constants.push(buffer);
     this.write(buffer, data);
     return buffer;

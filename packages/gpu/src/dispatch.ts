@@ -1,3 +1,4 @@
+import { ShapeError } from "@roentgen/core";
 import type { Kernel, ParamValues } from "@roentgen/kernels";
 import type { Buffer } from "./buffer.ts";
 
@@ -24,4 +25,11 @@ export interface Dispatch {
   readonly grid: Grid;
   /** Floating-point operations, for the profiler; 0 where nobody counts them. */
   readonly flops: number;
+}
+
+/** Throws ShapeError for a grid that no device takes: the op's work is too large for the way it is cut. */
+export function checkGrid(label: string, grid: Grid): void {
+  if (grid.some((n) => n < 1 || n > maxGroups || !Number.isInteger(n))) {
+    throw new ShapeError(`${label}: a grid of ${grid.join(" x ")} workgroups; each axis takes 1 to ${maxGroups}. The tensor is empty, or too large for this op: use a smaller batch or input size.`);
+  }
 }

@@ -15,4 +15,9 @@ export function asFailure(error: GPUError): RoentgenError {
 export const lostError = (message: string): DeviceError =>
   new DeviceError(`the GPU device was lost: ${message || "no reason given"}. Open a new device and resume from the last checkpoint; a kernel that runs for seconds makes some drivers give up, so try a smaller batch.`);
 
-export const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(bytes < 10 * 2 ** 20 ? 2 : 0)} MiB`;
+/** Bytes for people: `12.3 MiB`, `640 KiB`. */
+export function readableBytes(bytes: number): string {
+  const unit = bytes >= 2 ** 30 ? 3 : bytes >= 2 ** 20 ? 2 : 1;
+  const value = bytes / 1024 ** unit;
+  return `${value.toFixed(value < 100 ? 1 : 0)} ${["B", "KiB", "MiB", "GiB"][unit]}`;
+}

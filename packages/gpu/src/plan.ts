@@ -9,7 +9,7 @@ import { packParams } from "@roentgen/kernels";
 import { alignTo, Buffer, buffersIn } from "./buffer.ts";
 import { type Device, type Recording, storageEntries } from "./device.ts";
 import type { Dispatch } from "./dispatch.ts";
-import { mebibytes } from "./failure.ts";
+import { readableBytes } from "./failure.ts";
 import { Pipelines } from "./pipelines.ts";
 import { type Access, assignSlots, liveRanges, peakLive, type Range, readBeforeWritten, type Slots } from "./planner.ts";
 
@@ -63,7 +63,7 @@ export class Plan<T = unknown> {
     const outputSet = new Set([...buffersIn(result)].filter((b) => b.isVirtual).map(indexOf));
     this.#roots = [...index.keys()];
     const stray = readBeforeWritten(accesses, inputSet)[0];
-    if (stray && device.gpu) {
+    if (stray) {
       throw new Error(`internal: plan "${label}": ${dispatches[stray.at]?.label} reads ${this.#roots[stray.buffer]?.label}, which nothing has written.`);
     }
     this.#ranges = liveRanges(this.#roots.length, accesses, inputSet, outputSet);
@@ -151,7 +151,7 @@ export class Plan<T = unknown> {
       });
       return `${String(i).padStart(4)}  ${d.grid.join("x").padEnd(12)}  ${slots.join(" ").padEnd(40)}  ${d.label}`;
     });
-    return [`plan "${this.label}": ${this.dispatches.length} dispatches, ${this.#slots.bytes.length} slots, ${mebibytes(this.bytes)}, ${this.pipelineCount} pipelines`, ...rows].join("\n");
+    return [`plan "${this.label}": ${this.dispatches.length} dispatches, ${this.#slots.bytes.length} slots, ${readableBytes(this.bytes)}, ${this.pipelineCount} pipelines`, ...rows].join("\n");
   }
 
   #usesInput(i: number): boolean {
@@ -217,18 +217,18 @@ export class Plan<T = unknown> {
       const most = Math.min(limit.maxBufferSize, limit.maxStorageBufferBindingSize);
       if (bytes <= most) continue;
       const owner = this.#roots.find((b, j) => this.#slots.of[j] === i && b.bytes === bytes);
-      throw new OutOfMemoryError(this.#memoryMessage(`${owner?.label} alone is ${mebibytes(bytes)}, and this device binds at most ${mebibytes(most)}`));
+      throw new OutOfMemoryError(this.#memoryMessage(`${owner?.label} alone is ${readableBytes(bytes)}, and this device binds at most ${readableBytes(most)}`));
     }
     this.#device.requireBudget(this.bytes, `plan "${this.label}"`, `${this.#largest()} Use a smaller batch or input size.`);
   }
 
   #memoryMessage(why: string): string {
-    return `plan "${this.label}" needs ${mebibytes(this.bytes)} at its peak: ${why}. ${this.#largest()} Use a smaller batch or input size.`;
+    return `plan "${this.label}" needs ${readableBytes(this.bytes)} at its peak: ${why}. ${this.#largest()} Use a smaller batch or input size.`;
   }
 
   #largest(): string {
     const order = this.#roots.filter((_, i) => (this.#slots.of[i] ?? -1) >= 0).sort((a, b) => b.bytes - a.bytes);
-    return `Its largest tensors: ${order.slice(0, 3).map((b) => `${b.label} (${mebibytes(b.bytes)})`).join(", ")}.`;
+    return `Its largest tensors: ${order.slice(0, 3).map((b) => `${b.label} (${readableBytes(b.bytes)})`).join(", ")}.`;
   }
 
   #compiler(): Pipelines {

@@ -1,0 +1,64 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type Access, assignSlots, liveRanges, peakLive, readBeforeWritten } from "./planner.ts";
+
+const chain: Access[] = [
+  { reads: [0], writes: [1] },
+  { reads: [1], writes: [2] },
+  { reads: [2], writes: [3] },
+];
+
+describe("liveRanges", () => {
+  it("spans from the first touch to the last, inputs from before and outputs until after", () => {
+    expect(liveRanges(4, chain, new Set([0]), new Set([3]))).toEqual([
+      { first: -1, last: 0 },
+      { first: 0, last: 1 },
+      { first: 1, last: 2 },
+      { first: 2, last: 3 },
+    ]);
+  });
+
+  it("leaves a buffer that nothing touches with an empty range", () => {
+    const [, unused] = liveRanges(2, [{ reads: [], writes: [0] }], new Set(), new Set([0]));
+    expect(unused && unused.first > unused.last).toBe(true);
+  });
+});
+
+describe("assignSlots", () => {
+  it("shares a slot between buffers that are never alive together, and never between what one dispatch reads and writes", () => {
+    const ranges = liveRanges(4, chain, new Set([0]), new Set([3]));
+    const { bytes, of } = assignSlots([400, 400, 400, 400], ranges);
+    expect(bytes).toEqual([400, 400]);
+    expect(of[0]).toBe(of[2]);
+    expect(of[1]).toBe(of[3]);
+    expect(of[0]).not.toBe(of[1]);
+  });
+
+  it("makes a slot as large as its largest tenant", () => {
+    const { bytes } = assignSlots([100, 900, 500], [{ first: 0, last: 1 }, { first: 2, last: 3 }, { first: 1, last: 2 }]);
+    expect(bytes).toEqual([900, 500]);
+  });
+
+  it("never overlaps two tenants and never beats the peak, for any ranges", () => {
+    const buffer = fc.record({ size: fc.integer({ min: 1, max: 1000 }), first: fc.nat(20), length: fc.nat(10) });
+    fc.assert(
+      fc.property(fc.array(buffer, { maxLength: 30 }), (buffers) => {
+        const sizes = buffers.map((b) => b.size);
+        const ranges = buffers.map((b) => ({ first: b.first, last: b.first + b.length }));
+        const { bytes, of } = assignSlots(sizes, ranges);
+        for (const [i, a] of ranges.entries()) {
+          expect(bytes[of[i] ?? -1]).toBeGreaterThanOrEqual(sizes[i] ?? 0);
+          for (const [j, b] of ranges.entries()) if (i < j && of[i] === of[j]) expect(a.last < b.first || b.last < a.first).toBe(true);
+        }
+        expect(bytes.reduce((x, y) => x + y, 0)).toBeGreaterThanOrEqual(peakLive(sizes, ranges, 40));
+      }),
+    );
+  });
+});
+
+describe("readBeforeWritten", () => {
+  it("names the buffer and the dispatch", () => {
+    expect(readBeforeWritten(chain, new Set())).toEqual([{ buffer: 0, at: 0 }]);
+    expect(readBeforeWritten(chain, new Set([0]))).toEqual([]);
+  });
+});
