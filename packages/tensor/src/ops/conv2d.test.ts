@@ -1,0 +1,70 @@
+import { nullDevice } from "@roentgen/gpu";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { checkOp } from "../testing/check-op.ts";
+import { empty } from "../tensor.ts";
+import { cases, conv2dCase } from "./conv2d.cases.ts";
+import { weightSlices } from "./conv2d-plain.ts";
+import { conv2d } from "./conv2d.ts";
+import { windowOf } from "./window.ts";
+
+const small = (max: number) => fc.integer({ min: 1, max });
+const pad = fc.nat(2);
+
+/** Groups with their channels: in fours or ragged. */
+const channels = fc.oneof(
+  fc.record({ groups: small(2), depth: fc.constantFrom(4, 8), filters: fc.constantFrom(4, 8) }),
+  fc.record({ groups: small(3), depth: small(5), filters: small(5) }),
+);
+
+const arbitrary = fc
+  .record({
+    channels, batch: small(2), rows: small(7), columns: small(7), r: small(3), s: small(3), bias: fc.boolean(),
+    stride: fc.tuple(small(3), small(3)), dilation: fc.tuple(small(2), small(2)),
+    padding: fc.record({ top: pad, bottom: pad, left: pad, right: pad }),
+  })
+  .filter(({ rows, columns, r, s, dilation, padding: p }) => rows + p.top + p.bottom > dilation[0] * (r - 1) && columns + p.left + p.right > dilation[1] * (s - 1))
+  .map(({ channels: { groups, depth, filters }, batch, rows, columns, r, s, bias, ...window }) =>
+    conv2dCase({ x: [batch, rows, columns, groups * depth], filter: [groups * filters, r, s], options: { groups, ...window }, bias }));
+
+checkOp("conv2d", cases, { arbitrary });
+
+describe("conv2d refuses", () => {
+  const device = nullDevice();
+  const tensors = (x: number[], weight: number[]) => [empty(device, x), empty(device, weight)] as const;
+
+  it("images that are not four-dimensional", () => {
+    expect(() => conv2d(...tensors([224, 224, 3], [64, 7, 7, 3]), null)).toThrowErrorMatchingInlineSnapshot(`[ShapeError: conv2d: x expects f32[N,H,W,C], got f32[224,224,3].]`);
+  });
+
+  it("a filter for another number of channels", () => {
+    expect(() => conv2d(...tensors([8, 224, 224, 3], [64, 7, 7, 64]), null)).toThrowErrorMatchingInlineSnapshot(`[ShapeError: conv2d: weight expects 64 input channels, x has 3. x is f32[8,224,224,3], weight is f32[64,7,7,64].]`);
+    expect(() => conv2d(...tensors([8, 9, 9, 8], [8, 3, 3, 8]), null, { groups: 2 })).toThrowErrorMatchingInlineSnapshot(`[ShapeError: conv2d: weight expects 16 input channels, x has 8. x is f32[8,9,9,8], weight is f32[8,3,3,8], groups 2.]`);
+  });
+
+  it("groups that do not divide the channels", () => {
+    expect(() => conv2d(...tensors([8, 9, 9, 8], [8, 3, 3, 2]), null, { groups: 3 })).toThrowErrorMatchingInlineSnapshot(`[ShapeError: conv2d: groups expects a divisor of the 8 input and 8 output channels, got 3. x is f32[8,9,9,8], weight is f32[8,3,3,2].]`);
+  });
+
+  it("a bias of another length", () => {
+    expect(() => conv2d(...tensors([8, 9, 9, 8], [4, 3, 3, 8]), empty(device, [8]))).toThrowErrorMatchingInlineSnapshot(`[ShapeError: conv2d: bias expects f32[4], one for each output channel, got f32[8]. weight is f32[4,3,3,8].]`);
+  });
+
+  it("a window larger than the image", () => {
+    expect(() => conv2d(...tensors([1, 2, 2, 8], [4, 3, 3, 8]), null)).toThrowErrorMatchingInlineSnapshot(`[ShapeError: conv2d: the window is 3x3, the image is only 2x2 with its padding. The input is 2x2, kernel 3x3, dilation 1x1. Use a larger input, more padding or a smaller kernel.]`);
+  });
+});
+
+describe("the filter's gradient", () => {
+  const slices = (batch: number, size: number, c: number, k: number, kernel: number) =>
+    weightSlices({ batch, input: [size, size], c, k, groups: 1, window: windowOf("test", [size, size], [kernel, kernel], { padding: kernel >> 1 }) });
+
+  it.each([
+    ["is cut where the filter is small", slices(4, 16, 64, 64, 3), { slices: 8, rows: 8 }],
+    ["is whole where the filter is large", slices(4, 4, 512, 512, 3), { slices: 1, rows: 16 }],
+    ["has no more slices than image rows", slices(1, 3, 4, 4, 1), { slices: 3, rows: 1 }],
+    ["has slices short enough for float32", slices(64, 128, 512, 512, 3), { slices: 7, rows: 1171 }],
+  ])("%s", (_, got, want) => {
+    expect(got).toEqual(want);
+  });
+});

@@ -1,0 +1,57 @@
+import { ShapeError } from "@roentgen/core";
+import { op } from "../op.ts";
+import type { Tensor } from "../tensor.ts";
+import { conv2dFamily } from "./conv2d-family.ts";
+import { backwardBias, plain } from "./conv2d-plain.ts";
+import { type Convolution, type ConvolutionFamily, requireBias, requireImage } from "./convolution.ts";
+import { windowOf, type WindowOptions } from "./window.ts";
+
+export interface Conv2dOptions extends WindowOptions {
+  /** Channels are cut into this many groups, each convolved by itself; default 1. */
+  readonly groups?: number;
+}
+
+const families: Record<ReturnType<typeof conv2dFamily>, ConvolutionFamily> = { plain };
+
+/** The kernels for a convolution on the device of `x`. */
+export const kernelsFor = (x: Tensor, shape: Convolution): ConvolutionFamily => families[conv2dFamily(x.device.info, shape)];
+
+/**
+ * Two-dimensional convolution (cross-correlation, as in PyTorch's conv2d) over NHWC images.
+ *
+ * @param x        f32[N,H,W,C]
+ * @param weight   f32[K,R,S,C/groups]
+ * @param bias     f32[K] or null
+ * @param options  stride, dilation: a number or [height, width], default 1; padding: zeros around the image, a number,
+ *                 [height, width] or each side by itself, default 0; groups: default 1
+ * @returns        f32[N,P,Q,K], P = floor((H + top + bottom - dilation * (R - 1) - 1) / stride) + 1, Q likewise
+ * @throws ShapeError if shapes, groups or the window do not fit together
+ */
+export const conv2d = op("conv2d", (x: Tensor, weight: Tensor, bias: Tensor | null, { groups = 1, ...window }: Conv2dOptions = {}) => {
+  const shape = convolutionOf(x, weight, groups, window);
+  requireBias("conv2d", bias, shape.k, weight);
+  const kernels = kernelsFor(x, shape);
+  return [
+    kernels.forward(shape, x, weight, bias),
+    [
+      (dy: Tensor) => kernels.backwardX(shape, dy, weight, null),
+      (dy: Tensor) => kernels.backwardWeight(shape, x, dy),
+      ...(bias ? [backwardBias] : []),
+    ],
+  ];
+});
+
+function convolutionOf(x: Tensor, weight: Tensor, groups: number, window: WindowOptions): Convolution {
+  requireImage("conv2d", "x", x, "N,H,W,C");
+  requireImage("conv2d", "weight", weight, "K,R,S,C/groups");
+  const [batch = 0, h = 0, w = 0, c = 0] = x.shape;
+  const [k = 0, r = 0, s = 0, depth = 0] = weight.shape;
+  const are = `x is ${x}, weight is ${weight}`;
+  if (!Number.isInteger(groups) || groups < 1 || c % groups !== 0 || k % groups !== 0) {
+    throw new ShapeError(`conv2d: groups expects a divisor of the ${c} input and ${k} output channels, got ${groups}. ${are}.`);
+  }
+  if (depth * groups !== c) {
+    throw new ShapeError(`conv2d: weight expects ${depth * groups} input channels, x has ${c}. ${are}${groups > 1 ? `, groups ${groups}` : ""}.`);
+  }
+  return { batch, input: [h, w], c, k, groups, window: windowOf("conv2d", [h, w], [r, s], window) };
+}

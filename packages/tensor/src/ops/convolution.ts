@@ -1,0 +1,46 @@
+// What every kernel of a convolution has to know, and what every family of such kernels offers. A transposed convolution and a
+// linear layer are convolutions looked at from the other side, or of one pixel each.
+
+import { ShapeError } from "@roentgen/core";
+import type { Tensor } from "../tensor.ts";
+import type { Window } from "./window.ts";
+
+/** A convolution of `batch` images [h, w, c] with k filters [r, s, c / groups]. */
+export interface Convolution {
+  readonly batch: number;
+  /** [h, w] */
+  readonly input: readonly [number, number];
+  readonly c: number;
+  readonly k: number;
+  readonly groups: number;
+  /** Its `output` is [p, q], its `kernel` [r, s]. */
+  readonly window: Window;
+}
+
+/** One way to compute convolutions. All images are NHWC, filters KRSC, everything f32; shapes were checked by the caller. */
+export interface ConvolutionFamily {
+  /** x [n,h,w,c], weight [k,r,s,c/groups], bias [k] or null -> y [n,p,q,k]. */
+  readonly forward: (shape: Convolution, x: Tensor, weight: Tensor, bias: Tensor | null) => Tensor;
+  /** dy [n,p,q,k], weight, bias [c] or null (added to the result) -> dx [n,h,w,c]. */
+  readonly backwardX: (shape: Convolution, dy: Tensor, weight: Tensor, bias: Tensor | null) => Tensor;
+  /** x [n,h,w,c], dy [n,p,q,k] -> dw [k,r,s,c/groups]. */
+  readonly backwardWeight: (shape: Convolution, x: Tensor, dy: Tensor) => Tensor;
+}
+
+/** Floating-point operations of one direction, taps in the padding included. */
+export function flopsOf({ batch, c, k, groups, window: { output, kernel } }: Convolution): number {
+  return 2 * batch * output[0] * output[1] * k * (c / groups) * kernel[0] * kernel[1];
+}
+
+/** Throws ShapeError unless `x` is f32 with `rank` axes; `axes` names them, as in [N,H,W,C]. */
+export function requireImage(op: string, what: string, x: Tensor, axes: string): void {
+  const rank = axes.split(",").length;
+  if (x.dtype !== "f32" || x.shape.length !== rank) throw new ShapeError(`${op}: ${what} expects f32[${axes}], got ${x}.`);
+}
+
+/** Throws ShapeError unless `bias` is f32 with one number for each of the `channels` of the result. */
+export function requireBias(op: string, bias: Tensor | null, channels: number, weight: Tensor): void {
+  if (bias && (bias.dtype !== "f32" || bias.shape.length !== 1 || bias.size !== channels)) {
+    throw new ShapeError(`${op}: bias expects f32[${channels}], one for each output channel, got ${bias}. weight is ${weight}.`);
+  }
+}
