@@ -23,13 +23,9 @@ export function parseSourcesList(text) {
     const line = raw.replace(/#.*$/, "").trim();
     const match = /^deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)((?:\s+\S+)*)$/.exec(line);
     if (!match) continue;
-    const options = new Map((match[1] ?? "").trim().split(/\s+/).filter(Boolean).map((o) => splitOnce(o, "=")));
-    sources.push({
-      uris: [match[2]],
-      suites: [match[3]],
-      components: match[4].trim().split(/\s+/).filter(Boolean),
-      signedBy: options.get("signed-by"),
-    });
+    const [, bracket = "", uri = "", suite = "", components = ""] = match;
+    const options = new Map(words(bracket).map((option) => splitOnce(option, "=")));
+    sources.push({ uris: [uri], suites: [suite], components: words(components), signedBy: options.get("signed-by") });
   }
   return sources;
 }
@@ -44,7 +40,7 @@ export function parseSourcesList(text) {
 export function parseDeb822Sources(text) {
   const sources = [];
   for (const stanza of parseStanzas(text.replace(/^#.*\n?/gm, ""))) {
-    const field = (/** @type {string} */ name) => (stanza.get(name) ?? "").split(/\s+/).filter(Boolean);
+    const field = (/** @type {string} */ name) => words(stanza.get(name) ?? "");
     if (!field("types").includes("deb") || /^(no|false|off|0)$/i.test(stanza.get("enabled") ?? "")) continue;
     const signedBy = field("signed-by")[0];
     if (signedBy !== undefined && !signedBy.startsWith("/")) continue;
@@ -93,7 +89,7 @@ export function parseOsRelease(text) {
   );
   return {
     id: values.get("ID") ?? "",
-    like: (values.get("ID_LIKE") ?? "").split(/\s+/).filter(Boolean),
+    like: words(values.get("ID_LIKE") ?? ""),
     codename: values.get("VERSION_CODENAME") ?? "",
     version: Number.parseFloat(values.get("VERSION_ID") ?? ""),
   };
@@ -206,14 +202,10 @@ export function resolverStatus(status, { forget, assume, architecture }) {
 export function parsePrintUris(output) {
   const packages = [];
   for (const line of output.split("\n")) {
-    const match = /^'[^']+'\s+([^\s_]+)_([^\s_]+)_([^\s_]+\.deb)\s+(\d+)(\s|$)/.exec(line);
+    const match = /^'[^']+'\s+(([^\s_]+)_([^\s_]+)_[^\s_]+\.deb)\s+(\d+)(\s|$)/.exec(line);
     if (!match) continue;
-    packages.push({
-      name: match[1],
-      version: decodeURIComponent(match[2]),
-      file: `${match[1]}_${match[2]}_${match[3]}`,
-      bytes: Number(match[4]),
-    });
+    const [, file = "", name = "", version = "", bytes = ""] = match;
+    packages.push({ name, version: decodeURIComponent(version), file, bytes: Number(bytes) });
   }
   return packages;
 }
@@ -237,3 +229,6 @@ function splitOnce(text, separator) {
   const at = text.indexOf(separator);
   return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + separator.length)];
 }
+
+/** @param {string} text */
+const words = (text) => text.split(/\s+/).filter(Boolean);

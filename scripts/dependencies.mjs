@@ -1,8 +1,8 @@
 // Whether node_modules is what package-lock.json asks for. Pure functions of the two lock files.
 
 /**
- * @typedef {Record<string, { version?: string, link?: boolean, optional?: boolean, devOptional?: boolean, peer?: boolean,
- *   os?: string[], cpu?: string[], libc?: string[], optionalDependencies?: Record<string, string> }>} LockedPackages
+ * @typedef {Record<string, { version?: string, link?: boolean, optional?: boolean,
+ *   optionalDependencies?: Record<string, string> }>} LockedPackages
  */
 
 /** The oldest Node that vite, vitest and webgpu all run on. */
@@ -24,12 +24,13 @@ export function nodeComplaint(version) {
  *
  * @param {LockedPackages} wanted     `packages` of package-lock.json
  * @param {LockedPackages} installed  `packages` of node_modules/.package-lock.json
+ *   optional packages may be absent: most are made for other machines or versions of Node
  */
 export function isInstalled(wanted, installed) {
   return Object.entries(wanted).every(([path, entry]) => {
     if (!path.startsWith("node_modules/") && !path.includes("/node_modules/")) return true; // the root or a workspace
     const present = installed[path];
-    if (!present) return Boolean(entry.optional || entry.devOptional);
+    if (!present) return Boolean(entry.optional);
     return Boolean(entry.link) || present.version === entry.version;
   });
 }

@@ -117,7 +117,11 @@ function privateEnvironment(folder) {
   };
 }
 
-/** Mesa and the Wayland library want a folder for sockets, ours alone. */
+/**
+ * Mesa and the Wayland library want a folder for sockets, ours alone.
+ *
+ * @returns {Record<string, string>}
+ */
 function runtimeFolder() {
   if (process.env.XDG_RUNTIME_DIR) return {};
   const folder = join(cacheFolder(), "run");
@@ -146,7 +150,7 @@ function machineFacts() {
 /** Where libvulkan.so.1 is, among the places the dynamic linker looks in. */
 function findLoader() {
   const standard = ["/usr/lib64", "/usr/lib", "/lib64", "/lib", "/usr/local/lib"];
-  const triplet = { x64: "x86_64-linux-gnu", arm64: "aarch64-linux-gnu" }[process.arch] ?? "";
+  const triplet = process.arch === "arm64" ? "aarch64-linux-gnu" : "x86_64-linux-gnu";
   const folders = [...(process.env.LD_LIBRARY_PATH ?? "").split(":").filter(Boolean), ...standard, ...standard.map((f) => join(f, triplet))];
   return folders.map((folder) => join(folder, "libvulkan.so.1")).find((path) => (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0);
 }

@@ -21,7 +21,11 @@ export function cacheFolder(env = process.env) {
 
 /** A machine that lacks something; the message says what, and what to run. Printed without a stack. */
 export class SetupError extends Error {
-  name = "SetupError";
+  /** @param {string} message */
+  constructor(message) {
+    super(message);
+    this.name = "SetupError";
+  }
 }
 
 /**
