@@ -1,0 +1,125 @@
+import { Buffer, nullDevice } from "@roentgen/gpu";
+import { Rng } from "@roentgen/core";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { checkOp, withDevice } from "../testing/check-op.ts";
+import { host64 } from "../testing/op-case.ts";
+import { record } from "../record.ts";
+import { backward } from "../tape.ts";
+import { empty, persistent, Tensor, tensor } from "../tensor.ts";
+import { batchNorm, batchNormRelu } from "./batch-norm.ts";
+import { batchNormCase, batchStatistics, cases, runningOf } from "./batch-norm.cases.ts";
+
+const shape = fc.tuple(fc.integer({ min: 2, max: 24 }), fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 13 }));
+
+checkOp("batchNorm", cases, {
+  arbitrary: fc.tuple(shape, fc.boolean(), fc.boolean(), fc.boolean(), fc.nat(1000))
+    .map(([s, train, relu, residual, seed]) => batchNormCase({ shape: s, train, relu, residual: relu && residual, seed, eps: 0.01 })),
+});
+
+withDevice("batchNorm's statistics", (device) => {
+  it("update the running ones as PyTorch does, also as parts of one buffer, and count the batch", async () => {
+    for (const channels of [8, 5]) {
+      const rng = Rng.for(1, "running");
+      const data = Float64Array.from({ length: 77 * channels }, () => Math.fround(rng.uniform(-1, 3)));
+      const whole = persistent(device(), [3 * 64], "running");
+      whole.write(new Float32Array(3 * 64));
+      const part = (size: number, at: number) => new Tensor(device(), Buffer.part("part", size * 4, whole.buffer, at * 256), [size]);
+      const running = { mean: part(channels, 0), variance: part(channels, 1), count: part(1, 2) };
+      running.variance.write(new Float32Array(channels).fill(1));
+      const [x, weight, bias] = [tensor(device(), Float32Array.from(data), [77, channels]), tensor(device(), new Float32Array(channels)), tensor(device(), new Float32Array(channels))];
+      for (let step = 0; step < 2; step++) batchNorm(x, weight, bias, { running, train: true, momentum: 0.25 });
+      const { mean, variance } = batchStatistics(host64([77, channels], data));
+      const [gotMean, gotVariance] = [await running.mean.floats(), await running.variance.floats()];
+      for (let c = 0; c < channels; c++) {
+        expect(gotMean[c]).toBeCloseTo((mean[c] ?? 0) * (1 - 0.75 ** 2), 6);
+        expect(gotVariance[c]).toBeCloseTo(0.75 ** 2 + (1 - 0.75 ** 2) * (variance[c] ?? 0) * (77 / 76), 6);
+      }
+      expect(await running.count.item()).toBe(2);
+    }
+  });
+
+  it("stay accurate where the mean is far larger than the deviation", async () => {
+    for (const [offset, rows] of [[100, 5000], [10_000, 333], [-3000, 18]] as const) {
+      const rng = Rng.for(2, `${offset}`);
+      const data = Float32Array.from({ length: rows * 4 }, () => offset + rng.uniform(-1, 1));
+      const running = runningOf(device(), 4);
+      const x = tensor(device(), data, [rows, 4]);
+      batchNorm(x, tensor(device(), [1, 1, 1, 1]), tensor(device(), [0, 0, 0, 0]), { running, train: true, momentum: 1 });
+      const { mean, variance } = batchStatistics(host64([rows, 4], Float64Array.from(data)));
+      const [gotMean, gotVariance] = [await running.mean.floats(), await running.variance.floats()];
+      for (let c = 0; c < 4; c++) {
+        expect(Math.abs((gotMean[c] ?? 0) - (mean[c] ?? 0))).toBeLessThan(1.5e-7 * Math.abs(offset));
+        expect((gotVariance[c] ?? 0) / ((variance[c] ?? 0) * (rows / (rows - 1)))).toBeCloseTo(1, 4);
+      }
+    }
+  });
+
+  it("are the same bit for bit from one run to the next", async () => {
+    const rng = Rng.for(3, "repeat");
+    const x = tensor(device(), Float32Array.from({ length: 1000 * 12 }, () => rng.uniform(-1, 1)), [1000, 12]);
+    const run = () => batchNorm(x, tensor(device(), new Float32Array(12).fill(1)), tensor(device(), new Float32Array(12)), { running: runningOf(device(), 12), train: true }).floats();
+    expect(await run()).toEqual(await run());
+  });
+});
+
+describe("batchNormRelu", () => {
+  const device = nullDevice();
+  const runningAt = (c: number) => ({ mean: persistent(device, [c], "mean"), variance: persistent(device, [c], "variance"), count: persistent(device, [1], "count") });
+  const count = (train: boolean, trainable: readonly string[], residual = true) => {
+    const state = { running: runningAt(8), train };
+    const step = record(device, "count", (...inputs) => {
+      const [x, weight, bias, added, dy] = inputs as [Tensor, Tensor, Tensor, Tensor, Tensor];
+      for (const [name, t] of Object.entries({ x, weight, bias, added })) t.trainable = trainable.includes(name);
+      const y = batchNormRelu(x, weight, bias, residual ? added : null, state);
+      return y.node && trainable.length ? backward(y, dy) : new Map();
+    }, [[4, 8], [8], [8], [4, 8], [4, 8]].map((s) => ({ dtype: "f32" as const, shape: s })));
+    return step.plan.dispatches.map((d) => d.kernel.entryPoint);
+  };
+
+  it("launches three kernels forward, three backward, and no more than the wanted gradients need", () => {
+    const forward = 1;
+    expect(count(true, ["x", "weight", "bias", "added"])).toHaveLength(6);
+    expect(count(true, ["x", "weight", "bias"], false)).toHaveLength(6);
+    expect(count(true, ["weight", "bias"])).toHaveLength(5);
+    expect(count(true, ["added"]).slice(3)).toEqual(["backward"]);
+    expect(count(false, ["x", "added"]).slice(forward)).toEqual(["coefficients_only", "backward_x_residual"]);
+    expect(count(false, ["weight"]).slice(forward)).toEqual(["gradient_sums_residual", "merge_gradients"]);
+    expect(count(false, [])).toEqual(["normalise_residual"]);
+  });
+
+  it("refuses shapes that do not fit", () => {
+    const f32 = (...s: number[]) => empty(device, s);
+    const running = runningAt(8);
+    const good = { running, train: true };
+    const bad: readonly (() => unknown)[] = [
+      () => batchNorm(f32(8), f32(8), f32(8), good),
+      () => batchNorm(f32(4, 8), f32(7), f32(8), good),
+      () => batchNorm(f32(4, 8), f32(8), f32(8, 1), good),
+      () => batchNorm(f32(4, 6), f32(6), f32(6), good),
+      () => batchNorm(f32(1, 8), f32(8), f32(8), good),
+      () => batchNormRelu(f32(4, 8), f32(8), f32(8), f32(8, 4), good),
+      () => batchNormRelu(f32(4, 8), f32(8), f32(8), null, { ...good, running: { ...running, count: f32(2) } }),
+    ];
+    expect(device.record("bad", [], () => bad.map(messageOf)).result).toMatchInlineSnapshot(`
+      [
+        "ShapeError batchNorm: x expects f32[..., channels] of rank 2 or more, got f32[8]. Give a batch, not one value a channel.",
+        "ShapeError batchNorm: weight expects f32[8], one value for each channel of x, got f32[7]. x is f32[4,8].",
+        "ShapeError batchNorm: bias expects f32[8], one value for each channel of x, got f32[8,1]. x is f32[4,8].",
+        "ShapeError batchNorm: running.mean expects f32[6], one value for each channel of x, got f32[8]. x is f32[4,6].",
+        "ShapeError batchNorm: a training batch needs more than one value a channel, x is f32[1,8]. Use a larger batch, or train: false.",
+        "ShapeError batchNormRelu: residual expects the shape of x, got f32[8,4]. x is f32[4,8].",
+        "ShapeError batchNormRelu: running.count expects f32[1], got f32[2].",
+      ]
+    `);
+  });
+});
+
+function messageOf(fn: () => unknown): string {
+  try {
+    fn();
+  } catch (error) {
+    return `${(error as Error).name} ${(error as Error).message}`;
+  }
+  return "nothing was thrown";
+}

@@ -1,0 +1,327 @@
+// batchNorm: y = (x - mean) / sqrt(variance + eps) * weight + bias for each channel, the last axis, then optionally
+// + residual and ReLU. Definition: https://pytorch.org/docs/stable/generated/torch.nn.BatchNorm2d.html
+//
+// An image is `rows` rows (batch, height, width) of `columns` columns; a column is four neighbouring channels, or one in the
+// scalar twin. A thread owns one column of a stripe of `per_thread` rows, so that neighbouring lanes read neighbouring channels.
+//
+// statistics         reads x,                                        writes partials: mean and centred sum of squares of each stripe
+// merge              reads x, partials,                              writes mean, invstd; updates the running statistics
+// normalise          reads x, mean, spread, weight, bias,            writes y
+// normalise_residual the same and residual                           writes y = relu(... + residual)
+// gradient_sums      reads x, dy, mean, spread, weight, bias,        writes partials: sums of dy and of dy * (x - mean)
+// gradient_sums_residual  reads x, out, dy, mean                     writes the same
+// merge_gradients    reads partials, mean, spread, weight, bias,     writes dweight, dbias, coefficients
+// coefficients_only  reads mean, spread, weight, bias,               writes coefficients
+// backward_x         reads x, dy, coefficients,                      writes dx = a dy + b (x - mean) + c
+// backward_x_residual  reads x, out, dy, coefficients,               writes dx, dresidual
+//
+// Variances never come from E[x^2] - E[x]^2: all is measured from the first row, so that a large mean costs no digits; a thread
+// centres four rows at a time about their own mean and merges by Chan, Golub and LeVeque (1983); `merge` centres the stripes
+// about the mean of all.
+// The ReLU mask is recomputed, from x where there is no residual, else from the result. `coefficients` holds for each channel
+// mean, a, b, c, bias (the last for that mask). FROZEN is evaluation: mean and spread are the running mean and variance, and no
+// gradient flows through them; otherwise spread is 1 / sqrt(variance + eps).
+
+alias lanes = vec4f; // .scalar: f32
+
+override WORKGROUP: u32 = 64;
+override RELU: bool = false;
+override FROZEN: bool = false;
+
+// rows of the image, columns and channels; rows per thread and stripes of rows; eps and momentum.
+struct Params { rows: u32, columns: u32, channels: u32, per_thread: u32, stripes: u32, eps: f32, momentum: f32 }
+
+@group(0) @binding(0) var<uniform> params: Params;
+
+fn flat(id: vec3u, groups: vec3u) -> u32 { return id.y * groups.x * WORKGROUP + id.x; }
+
+// --- forward --------------------------------------------------------------------------------------------------------
+
+@group(0) @binding(1) var<storage, read> x: array<lanes>;
+@group(0) @binding(2) var<storage, read_write> partials: array<lanes>;
+
+@compute @workgroup_size(WORKGROUP)
+fn statistics(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let thread = flat(id, groups);
+  let columns = params.columns;
+  let stripe = thread / columns;
+  if (stripe >= params.stripes) { return; }
+  let column = thread - stripe * columns;
+  let first = stripe * params.per_thread;
+  let count = min(params.per_thread, params.rows - first);
+  var i = first * columns + column;
+  let origin = x[column];
+  var n = 0.0;
+  var mean = lanes(0.0);
+  var squares = lanes(0.0);
+  for (var quads = count / 4u; quads > 0u; quads -= 1u) {
+    let x0 = x[i] - origin;
+    let x1 = x[i + columns] - origin;
+    let x2 = x[i + 2u * columns] - origin;
+    let x3 = x[i + 3u * columns] - origin;
+    i += 4u * columns;
+    let centre = ((x0 + x1) + (x2 + x3)) * 0.25;
+    let d0 = x0 - centre;
+    let d1 = x1 - centre;
+    let d2 = x2 - centre;
+    let d3 = x3 - centre;
+    let delta = centre - mean;
+    let share = 4.0 / (n + 4.0);
+    mean += delta * share;
+    squares += ((d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3)) + delta * delta * (n * share);
+    n += 4.0;
+  }
+  for (var rest = count % 4u; rest > 0u; rest -= 1u) {
+    n += 1.0;
+    let value = x[i] - origin;
+    let delta = value - mean;
+    mean += delta / n;
+    squares += delta * (value - mean);
+    i += columns;
+  }
+  let at = 2u * stripe * columns + column;
+  partials[at] = mean;
+  partials[at + columns] = squares;
+}
+
+@group(0) @binding(1) var<storage, read> stripe_statistics: array<f32>;
+@group(0) @binding(7) var<storage, read> first_row: array<f32>;
+@group(0) @binding(2) var<storage, read_write> batch_mean: array<f32>;
+@group(0) @binding(3) var<storage, read_write> batch_invstd: array<f32>;
+@group(0) @binding(4) var<storage, read_write> running_mean: array<f32>;
+@group(0) @binding(5) var<storage, read_write> running_variance: array<f32>;
+@group(0) @binding(6) var<storage, read_write> batches: array<f32>;
+
+@compute @workgroup_size(WORKGROUP)
+fn merge(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let channel = flat(id, groups);
+  let channels = params.channels;
+  if (channel >= channels) { return; }
+  // Only the last stripe may have fewer rows than per_thread.
+  let last = params.stripes - 1u;
+  let full = f32(params.per_thread);
+  let rest = f32(params.rows - last * params.per_thread);
+  let n = f32(params.rows);
+  var sum = 0.0;
+  for (var s = 0u; s < last; s++) { sum += stripe_statistics[2u * s * channels + channel]; }
+  let centre = (sum * full + stripe_statistics[2u * last * channels + channel] * rest) / n;
+  var squares = 0.0;
+  for (var s = 0u; s <= last; s++) {
+    let at = 2u * s * channels + channel;
+    let delta = stripe_statistics[at] - centre;
+    squares += stripe_statistics[at + channels] + delta * delta * select(full, rest, s == last);
+  }
+  let mean = first_row[channel] + centre;
+  batch_mean[channel] = mean;
+  batch_invstd[channel] = 1.0 / sqrt(squares / n + params.eps);
+  running_mean[channel] += params.momentum * (mean - running_mean[channel]);
+  running_variance[channel] += params.momentum * (squares / (n - 1.0) - running_variance[channel]);
+  if (channel == 0u) { batches[0] += 1.0; }
+}
+
+@group(0) @binding(2) var<storage, read> mean_in: array<lanes>;
+@group(0) @binding(3) var<storage, read> spread_in: array<lanes>;
+@group(0) @binding(4) var<storage, read> weight: array<lanes>;
+@group(0) @binding(5) var<storage, read> bias: array<lanes>;
+@group(0) @binding(6) var<storage, read_write> y: array<lanes>;
+
+fn invstd_of(spread: lanes, frozen: bool) -> lanes {
+  if (frozen) { return lanes(1.0) / sqrt(spread + lanes(params.eps)); }
+  return spread;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn normalise(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let thread = flat(id, groups);
+  let columns = params.columns;
+  let stripe = thread / columns;
+  if (stripe >= params.stripes) { return; }
+  let column = thread - stripe * columns;
+  let mean = mean_in[column];
+  let scale = weight[column] * invstd_of(spread_in[column], FROZEN);
+  let offset = bias[column];
+  let first = stripe * params.per_thread;
+  var i = first * columns + column;
+  for (var n = min(params.per_thread, params.rows - first); n > 0u; n -= 1u) {
+    let value = (x[i] - mean) * scale + offset;
+    y[i] = select(value, max(value, lanes(0.0)), RELU);
+    i += columns;
+  }
+}
+
+@group(0) @binding(7) var<storage, read> residual: array<lanes>;
+
+@compute @workgroup_size(WORKGROUP)
+fn normalise_residual(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let thread = flat(id, groups);
+  let columns = params.columns;
+  let stripe = thread / columns;
+  if (stripe >= params.stripes) { return; }
+  let column = thread - stripe * columns;
+  let mean = mean_in[column];
+  let scale = weight[column] * invstd_of(spread_in[column], FROZEN);
+  let offset = bias[column];
+  let first = stripe * params.per_thread;
+  var i = first * columns + column;
+  for (var n = min(params.per_thread, params.rows - first); n > 0u; n -= 1u) {
+    y[i] = max((x[i] - mean) * scale + offset + residual[i], lanes(0.0));
+    i += columns;
+  }
+}
+
+// --- backward -------------------------------------------------------------------------------------------------------
+
+@group(0) @binding(6) var<storage, read> dy: array<lanes>;
+@group(0) @binding(7) var<storage, read_write> sums: array<lanes>;
+
+@compute @workgroup_size(WORKGROUP)
+fn gradient_sums(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let thread = flat(id, groups);
+  let columns = params.columns;
+  let stripe = thread / columns;
+  if (stripe >= params.stripes) { return; }
+  let column = thread - stripe * columns;
+  let mean = mean_in[column];
+  let scale = weight[column] * invstd_of(spread_in[column], FROZEN);
+  let offset = bias[column];
+  let first = stripe * params.per_thread;
+  var i = first * columns + column;
+  var sum = lanes(0.0);
+  var product = lanes(0.0);
+  for (var n = min(params.per_thread, params.rows - first); n > 0u; n -= 1u) {
+    let centred = x[i] - mean;
+    var g = dy[i];
+    if (RELU) { g = select(lanes(0.0), g, centred * scale + offset > lanes(0.0)); }
+    sum += g;
+    product += g * centred;
+    i += columns;
+  }
+  let at = 2u * stripe * columns + column;
+  sums[at] = sum;
+  sums[at + columns] = product;
+}
+
+@group(0) @binding(3) var<storage, read> out: array<lanes>;
+
+@compute @workgroup_size(WORKGROUP)
+fn gradient_sums_residual(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let thread = flat(id, groups);
+  let columns = params.columns;
+  let stripe = thread / columns;
+  if (stripe >= params.stripes) { return; }
+  let column = thread - stripe * columns;
+  let mean = mean_in[column];
+  let first = stripe * params.per_thread;
+  var i = first * columns + column;
+  var sum = lanes(0.0);
+  var product = lanes(0.0);
+  for (var n = min(params.per_thread, params.rows - first); n > 0u; n -= 1u) {
+    let g = select(lanes(0.0), dy[i], out[i] > lanes(0.0));
+    sum += g;
+    product += g * (x[i] - mean);
+    i += columns;
+  }
+  let at = 2u * stripe * columns + column;
+  sums[at] = sum;
+  sums[at + columns] = product;
+}
+
+@group(0) @binding(1) var<storage, read> stripe_sums: array<f32>;
+@group(0) @binding(2) var<storage, read> channel_mean: array<f32>;
+@group(0) @binding(3) var<storage, read> channel_spread: array<f32>;
+@group(0) @binding(4) var<storage, read> channel_weight: array<f32>;
+@group(0) @binding(5) var<storage, read> channel_bias: array<f32>;
+@group(0) @binding(6) var<storage, read_write> dweight: array<f32>;
+@group(0) @binding(7) var<storage, read_write> dbias: array<f32>;
+@group(0) @binding(8) var<storage, read_write> coefficients: array<f32>;
+
+fn channel_invstd(channel: u32, frozen: bool) -> f32 {
+  let spread = channel_spread[channel];
+  return select(spread, 1.0 / sqrt(spread + params.eps), frozen);
+}
+
+fn write_coefficients(channel: u32, a: f32, b: f32, c: f32) {
+  let channels = params.channels;
+  coefficients[channel] = channel_mean[channel];
+  coefficients[channels + channel] = a;
+  coefficients[2u * channels + channel] = b;
+  coefficients[3u * channels + channel] = c;
+  coefficients[4u * channels + channel] = channel_bias[channel];
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn merge_gradients(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let channel = flat(id, groups);
+  let channels = params.channels;
+  if (channel >= channels) { return; }
+  var sum = 0.0;
+  var product = 0.0;
+  for (var s = 0u; s < params.stripes; s++) {
+    sum += stripe_sums[2u * s * channels + channel];
+    product += stripe_sums[(2u * s + 1u) * channels + channel];
+  }
+  let invstd = channel_invstd(channel, FROZEN);
+  dbias[channel] = sum;
+  dweight[channel] = product * invstd;
+  // dx = invstd * weight * (dy - mean(dy) - xhat * mean(dy * xhat)), with xhat = (x - mean) * invstd
+  let a = channel_weight[channel] * invstd;
+  let n = f32(params.rows);
+  write_coefficients(channel, a, select(-a * invstd * invstd * product / n, 0.0, FROZEN), select(-a * sum / n, 0.0, FROZEN));
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn coefficients_only(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let channel = flat(id, groups);
+  if (channel >= params.channels) { return; }
+  write_coefficients(channel, channel_weight[channel] * channel_invstd(channel, true), 0.0, 0.0);
+}
+
+@group(0) @binding(2) var<storage, read> gradient: array<lanes>;
+@group(0) @binding(4) var<storage, read> coefficients_in: array<lanes>;
+@group(0) @binding(5) var<storage, read_write> dx: array<lanes>;
+
+@compute @workgroup_size(WORKGROUP)
+fn backward_x(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let thread = flat(id, groups);
+  let columns = params.columns;
+  let stripe = thread / columns;
+  if (stripe >= params.stripes) { return; }
+  let column = thread - stripe * columns;
+  let mean = coefficients_in[column];
+  let a = coefficients_in[columns + column];
+  let b = coefficients_in[2u * columns + column];
+  let c = coefficients_in[3u * columns + column];
+  let offset = coefficients_in[4u * columns + column];
+  let first = stripe * params.per_thread;
+  var i = first * columns + column;
+  for (var n = min(params.per_thread, params.rows - first); n > 0u; n -= 1u) {
+    let centred = x[i] - mean;
+    var g = gradient[i];
+    if (RELU) { g = select(lanes(0.0), g, centred * a + offset > lanes(0.0)); }
+    dx[i] = a * g + (b * centred + c);
+    i += columns;
+  }
+}
+
+@group(0) @binding(6) var<storage, read_write> dresidual: array<lanes>;
+
+@compute @workgroup_size(WORKGROUP)
+fn backward_x_residual(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let thread = flat(id, groups);
+  let columns = params.columns;
+  let stripe = thread / columns;
+  if (stripe >= params.stripes) { return; }
+  let column = thread - stripe * columns;
+  let mean = coefficients_in[column];
+  let a = coefficients_in[columns + column];
+  let b = coefficients_in[2u * columns + column];
+  let c = coefficients_in[3u * columns + column];
+  let first = stripe * params.per_thread;
+  var i = first * columns + column;
+  for (var n = min(params.per_thread, params.rows - first); n > 0u; n -= 1u) {
+    let g = select(lanes(0.0), gradient[i], out[i] > lanes(0.0));
+    dx[i] = a * g + (b * (x[i] - mean) + c);
+    dresidual[i] = g;
+    i += columns;
+  }
+}
