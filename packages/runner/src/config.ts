@@ -1,0 +1,103 @@
+// A study's configuration: what a YAML file says, checked. Every default is written out in report.json.
+
+import { ConfigError } from "@roentgen/core";
+import { parse } from "yaml";
+import { z } from "zod";
+
+const positive = z.number().positive();
+const count = z.int().positive();
+
+const model = z.strictObject({
+  kind: z.enum(["resnet", "unet"]),
+  depth: z.literal([18, 34, 50, 101, 152]).default(50),
+  /** Where a bottleneck strides. Weights that were trained otherwise are refused. */
+  strideOn: z.enum(["3x3", "1x1"]).default("3x3"),
+  padding: z.enum(["symmetric", "same"]).default("symmetric"),
+  eps: positive.default(1e-5),
+  /** Stages of the encoder that train nothing: 0 also freezes the stem, null freezes nothing. */
+  freezeStages: z.int().min(0).max(4).nullable().default(null),
+});
+
+const optimizer = z.strictObject({
+  kind: z.enum(["adam", "adamw", "sgd"]).default("adam"),
+  lr: positive,
+  weightDecay: z.number().min(0).default(0),
+  momentum: z.number().min(0).max(1).default(0.9),
+  nesterov: z.boolean().default(false),
+  maxGradNorm: positive.nullable().default(null),
+});
+
+const schedule = z.strictObject({
+  kind: z.enum(["constant", "cosine", "linear", "step", "plateau"]).default("constant"),
+  /** Epochs over which cosine and linear run down; default all. */
+  total: count.optional(),
+  /** Epochs by which cosine trails (benchmark protocol 5.1: 1). */
+  lag: z.int().min(0).default(0),
+  every: count.default(10),
+  factor: positive.default(0.5),
+  patience: z.int().min(0).default(5),
+  warmUpEpochs: z.int().min(0).default(0),
+});
+
+const task = z.strictObject({
+  /** Name of the data set, as the caller resolves it: `demo/plane`, or a folder. */
+  data: z.string().min(1),
+  title: z.string().optional(),
+  model,
+  /** Height and width that images are brought to. */
+  size: count,
+  batch: count,
+  evaluationBatch: count.optional(),
+  epochs: count,
+  /** Training ends after more than this many epochs in a row without a lower validation loss. */
+  patience: z.int().min(0),
+  loss: z.enum(["cross-entropy", "bce", "dice", "bce+dice"]),
+  labelSmoothing: z.number().min(0).max(1).default(0),
+  optimizer,
+  schedule: schedule.prefault({}),
+  /** Augmentations of the training images, by the data package's names, in order. */
+  augment: z.array(z.string()).default([]),
+  /** Averages the probabilities of ten crops at test time. */
+  tenCrop: z.boolean().default(false),
+});
+
+const study = z.strictObject({
+  name: z.string().regex(/^[\w.-]+$/, "letters, digits, dots, dashes and underscores only"),
+  title: z.string().optional(),
+  inits: z.array(z.string().min(1)).min(1),
+  /** Every other init is compared with this one. */
+  baseline: z.string().optional(),
+  /** Trials of each cell; trial i has seed `seed + i`. */
+  trials: count,
+  seed: z.int().min(0).default(0),
+  tasks: z.record(z.string().regex(/^[\w-]+$/), task),
+});
+
+export type StudyConfig = z.infer<typeof study>;
+export type TaskConfig = z.infer<typeof task>;
+export type ModelConfig = z.infer<typeof model>;
+
+/** Reads a study from YAML (or JSON). Throws ConfigError with every field that is wrong. */
+export function parseStudy(text: string, source = "study"): StudyConfig {
+  let raw: unknown;
+  try {
+    raw = parse(text, { maxAliasCount: 20 });
+  } catch (error) {
+    throw new ConfigError(`${source}: not valid YAML: ${error instanceof Error ? error.message : error}`);
+  }
+  const checked = study.safeParse(raw);
+  if (!checked.success) {
+    const problems = checked.error.issues.map((issue) => `  ${issue.path.join(".") || "(top)"}: ${issue.message}`);
+    throw new ConfigError(`${source}: ${problems.length === 1 ? "one field is" : `${problems.length} fields are`} wrong:\n${problems.join("\n")}`);
+  }
+  const config = checked.data;
+  if (config.baseline !== undefined && !config.inits.includes(config.baseline)) throw new ConfigError(`${source}: baseline "${config.baseline}" is not among inits (${config.inits.join(", ")}).`);
+  if (new Set(config.inits).size !== config.inits.length) throw new ConfigError(`${source}: inits names one twice.`);
+  for (const [name, { model: kind, loss, size }] of Object.entries(config.tasks)) {
+    const masks = loss === "dice" || loss === "bce+dice";
+    if (kind.kind === "unet" && loss === "cross-entropy") throw new ConfigError(`${source}: tasks.${name}: a U-Net draws masks; its loss is bce, dice or bce+dice.`);
+    if (kind.kind === "resnet" && masks) throw new ConfigError(`${source}: tasks.${name}: ${loss} compares masks; a classifier's loss is cross-entropy or bce.`);
+    if (kind.kind === "unet" && size % 32) throw new ConfigError(`${source}: tasks.${name}: a U-Net's size must be a multiple of 32, not ${size}.`);
+  }
+  return config;
+}
