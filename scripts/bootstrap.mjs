@@ -54,7 +54,7 @@ export async function ensureDependencies() {
  * @throws {SetupError} with turbo's output where a task fails
  */
 export async function build(tasks, { filter } = {}) {
-  const args = ["run", ...tasks, ...(filter ? [`--filter=${filter}`] : []), "--output-logs=errors-only", "--ui=stream", "--no-daemon"];
+  const args = ["run", ...tasks, ...(filter ? [`--filter=${filter}`] : []), "--output-logs=errors-only", "--ui=stream"];
   // Nothing to do takes a fraction of a second: no reason to speak.
   const late = setTimeout(() => say(`building (turbo run ${tasks.join(" ")})`), 1000);
   const { code, output } = await runQuietly(process.execPath, [join(root, "node_modules/turbo/bin/turbo"), ...args], {

@@ -214,9 +214,10 @@ function describe({ kind, manifest }, facts) {
 function noDriver(refused) {
   const os = readOs();
   const mirror = distributionSources(readSources(), os, { backports: false }).find((s) => s.suites.includes(os.codename))?.uris[0];
+  const command = installCommand(os, mirror);
   return [
     "no WebGPU adapter found. Node needs a Vulkan, Metal or D3D12 driver; a software one is enough. Tried:",
     ...refused.map((reason) => `  ${reason}`),
-    ...(process.platform === "linux" ? ["To install one, run:", `  ${installCommand(os, mirror)}`] : []),
+    ...(process.platform === "linux" ? ["To install one, run:", `  ${process.getuid?.() === 0 ? command.replace(/^sudo /, "") : command}`] : []),
   ].join("\n");
 }

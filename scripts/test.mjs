@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build, checkNode, ensureDependencies, main } from "./bootstrap.mjs";
 import { ensureChromium } from "./browser.mjs";
-import { runForeground } from "./children.mjs";
+import { runForeground, runQuietly } from "./children.mjs";
 import { ensureDriver } from "./driver.mjs";
 import { SetupError, root, say } from "./places.mjs";
 import { AptSession } from "./private-apt.mjs";
@@ -27,6 +27,7 @@ async function test(args) {
   checkNode();
   await ensureDependencies();
   await build(["typecheck", "build"]);
+  await typecheckRoot();
   const apt = new AptSession();
   const output = mkdtempSync(join(tmpdir(), "roentgen-test-"));
   try {
@@ -50,4 +51,10 @@ async function test(args) {
     await apt.close();
     rmSync(output, { recursive: true, force: true });
   }
+}
+
+/** The tests, benchmarks and scripts at the top level, which belong to no workspace. */
+async function typecheckRoot() {
+  const { code, output } = await runQuietly(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.json"], { cwd: root });
+  if (code !== 0) throw new SetupError(`the types do not fit:\n${output.trim()}`);
 }

@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import {
@@ -210,5 +212,35 @@ describe("the closing line", () => {
     const counts = summarize(report, exitCode);
     expect(closingLine(counts)).toBe(line);
     expect(counts.exitCode).toBe(expected);
+  });
+});
+
+describe("a child in the foreground", () => {
+  const children = JSON.stringify(new URL("../scripts/children.mjs", import.meta.url).href);
+  /** A process without a terminal that runs `script` as its foreground child and exits as the child did. */
+  const parentOf = (script: string) => {
+    const body = `const { runForeground } = await import(${children});
+      process.exitCode = await runForeground(process.execPath, ["-e", ${JSON.stringify(script)}]);`;
+    return spawn(process.execPath, ["--input-type=module", "-e", body], { stdio: ["ignore", "pipe", "ignore"] });
+  };
+  const waiting = `setInterval(() => {}, 1000); let got = 0;
+    process.on("SIGINT", () => { got++; setTimeout(() => process.exit(40 + got), 300); });
+    process.on("SIGTERM", () => process.exit(50)); console.log("ready");`;
+
+  it("passes its exit status on", async () => {
+    const [code] = await once(parentOf("process.exit(7)"), "exit");
+    expect(code).toBe(7);
+  });
+
+  it.each([
+    ["one interruption, once", ["SIGINT"], 41],
+    ["two interruptions at once, as one", ["SIGINT", "SIGINT"], 41],
+    ["a termination", ["SIGTERM"], 50],
+  ] as const)("gets %s", async (_, signals, expected) => {
+    const parent = parentOf(waiting);
+    await once(parent.stdout, "data");
+    for (const signal of signals) parent.kill(signal);
+    const [code] = await once(parent, "exit");
+    expect(code).toBe(expected);
   });
 });
