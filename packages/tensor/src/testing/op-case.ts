@@ -62,7 +62,7 @@ export async function runCase(device: Device, { thorough = true, ...options }: O
   if (!(off.relative <= tolerance)) problems.push(`${test.name}: forward is off by ${off.relative.toExponential(2)} of the largest value (allowed ${tolerance}); at ${off.at}: ${off.got}, reference ${off.want}`);
   problems.push(...checkGradients(test, hosts, probe, eager.gradients, rng));
   problems.push(...(await checkReplay(device, test, hosts, probe, eager)));
-  if (thorough) problems.push(...checkFrozen(device, test, hosts));
+  if (thorough) problems.push(...checkFrozen(device, test, hosts, probe.shape));
   for (const host of eager.tensors) host.dispose();
   return problems;
 }
@@ -156,11 +156,11 @@ function bytesOf(host: Host64, input: CaseInput | undefined): ArrayBufferView {
 }
 
 /** Counts dispatches of recordings: freezing an input must give it no gradient and launch less. */
-function checkFrozen(device: Device, test: OpCase, hosts: readonly Host64[]): string[] {
+function checkFrozen(device: Device, test: OpCase, hosts: readonly Host64[], result: Shape): string[] {
   const trainable = hosts.map((_, i) => i).filter((i) => differentiable(test.inputs[i]));
   const count = (frozen: ReadonlySet<number>) => {
     const specs = test.inputs.map(({ shape, dtype }) => ({ shape, dtype: dtype ?? ("f32" as const) }));
-    const made = record(device, test.name, (...inputs) => forwardAndBackward(test, inputs, () => inputs[0] as Tensor, frozen), specs);
+    const made = record(device, test.name, (seed, ...inputs) => forwardAndBackward(test, inputs, () => seed as Tensor, frozen), [{ dtype: "f32", shape: result }, ...specs]);
     return { dispatches: made.plan.dispatches.length, gradients: made.plan.result.gradients };
   };
   const full = count(new Set());
