@@ -39,7 +39,9 @@ export async function ensureChromium({ apt } = {}) {
   const system = installed.find((path) => existsSync(path));
   if (system && chosen !== "private") return system;
   const copies = list(browserFolder()).filter((path) => basename(path).startsWith(copyName(""))).map((path) => join(path, "chromium"));
-  for (const copy of copies) if ((await runQuietly(copy, ["--version"])).code === 0) return copy;
+  for (const copy of copies) {
+    if ((await runQuietly(copy, ["--version"])).code === 0) return copy;
+  }
 
   if (!hasApt()) throw new SetupError("no Chromium or Chrome for the browser tests. Install one, or set ROENTGEN_CHROMIUM to its path.");
   const command = "apt-get update && apt-get install -y --no-install-recommends chromium";

@@ -3,7 +3,7 @@
 // Bookworm's Mesa (22.3) lacks shaderUniformBufferArrayDynamicIndexing, which Dawn requires, so Mesa 25 or newer it is:
 // from the release's backports there, from the release itself after it.
 
-import { cpSync, existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, realpathSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, realpathSync, renameSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { majorVersion } from "./apt-sources.mjs";
 import { isLavapipe } from "./driver-choice.mjs";
@@ -47,8 +47,8 @@ export async function fetchLavapipe(session) {
   gatherDriver(await apt.unpack(packages), made);
   const final = join(folder, copyName(mesa));
   mkdirSync(folder, { recursive: true });
-  rmSync(final, { recursive: true, force: true });
-  renameSync(made, final);
+  // Another start may have made the same copy meanwhile, and may be using it.
+  if (!existsSync(final)) renameSync(made, final);
   return final;
 }
 
