@@ -5,3 +5,8 @@ export { conv2d, type Conv2dOptions } from "./conv2d.ts";
 export { convTranspose2d, type ConvTranspose2dOptions } from "./conv-transpose2d.ts";
 export { linear } from "./linear.ts";
 export { matmul, type MatmulOptions } from "./matmul.ts";
+export { avgPool2d, type AvgPoolOptions, globalAvgPool, maxPool2d, type PoolOptions } from "./pool2d.ts";
+export { type Padding, type Window, windowOf, type WindowOptions } from "./window.ts";
+export { add, div, maximum, minimum, mul, pow, sub } from "./binary.ts";
+export { max, mean, type ReduceOptions, sum } from "./reduce.ts";
+export { concat, pad, permute, reshape, slice } from "./shape.ts";
