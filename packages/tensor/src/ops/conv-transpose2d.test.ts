@@ -10,6 +10,7 @@ const small = (max: number) => fc.integer({ min: 1, max });
 const pad = fc.nat(2);
 
 const channels = fc.oneof(
+  fc.record({ groups: fc.constant(1), depth: fc.constantFrom(8, 12, 35), filters: fc.constantFrom(8, 20, 9) }),
   fc.record({ groups: small(2), depth: fc.constantFrom(4, 8), filters: fc.constantFrom(4, 8) }),
   fc.record({ groups: small(3), depth: small(5), filters: small(5) }),
 );

@@ -1,7 +1,7 @@
 import { ShapeError } from "@roentgen/core";
 import { op } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
-import { kernelsFor } from "./conv2d.ts";
+import { bestKernels as kernels } from "./conv2d.ts";
 import { backwardBias } from "./conv2d-plain.ts";
 import { type Convolution, requireBias, requireImage } from "./convolution.ts";
 import { windowOf, type WindowOptions } from "./window.ts";
@@ -27,7 +27,6 @@ export interface ConvTranspose2dOptions extends WindowOptions {
 export const convTranspose2d = op("convTranspose2d", (x: Tensor, weight: Tensor, bias: Tensor | null, options: ConvTranspose2dOptions = {}) => {
   const shape = convolutionBehind(x, weight, options);
   requireBias("convTranspose2d", bias, shape.c, weight);
-  const kernels = kernelsFor(x, shape);
   return [
     kernels.backwardX(shape, x, weight, bias),
     [

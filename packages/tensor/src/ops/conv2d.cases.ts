@@ -1,6 +1,7 @@
 import { host64, type Host64, type OpCase } from "../testing/op-case.ts";
 import { tolerances } from "../testing/tolerances.ts";
-import { conv2d, type Conv2dOptions } from "./conv2d.ts";
+import { conv2d, conv2dBy, type Conv2dOptions } from "./conv2d.ts";
+import { plain } from "./conv2d-plain.ts";
 import { windowOf } from "./window.ts";
 
 /** [N,H,W,C], [K,R,S], options; `bias` defaults to false. */
@@ -9,7 +10,11 @@ export interface Conv2dShape {
   readonly filter: readonly [number, number, number];
   readonly options?: Conv2dOptions;
   readonly bias?: boolean;
+  /** Use the plain kernels whatever the device prefers. */
+  readonly plainly?: boolean;
 }
+
+const plainConv2d = conv2dBy(plain);
 
 /** Seven loops. */
 const reference = (options: Conv2dOptions) => (x: Host64, weight: Host64, bias?: Host64): Host64 => {
@@ -35,31 +40,37 @@ const reference = (options: Conv2dOptions) => (x: Host64, weight: Host64, bias?:
   return y;
 };
 
-export const conv2dCase = ({ x, filter, options = {}, bias = false }: Conv2dShape): OpCase => {
+export const conv2dCase = ({ x, filter, options = {}, bias = false, plainly = false }: Conv2dShape): OpCase => {
   const [k, r, s] = filter;
   return {
-    name: `conv2d [${x}] * [${filter}] ${JSON.stringify(options)}${bias ? " + bias" : ""}`,
+    name: `${plainly ? "plain " : ""}conv2d [${x}] * [${filter}] ${JSON.stringify(options)}${bias ? " + bias" : ""}`,
     inputs: [{ shape: x }, { shape: [k, r, s, x[3] / (options.groups ?? 1)] }, ...(bias ? [{ shape: [k] }] : [])],
-    run: (input, weight, b) => conv2d(input, weight, b ?? null, options),
+    run: (input, weight, b) => (plainly ? plainConv2d : conv2d)(input, weight, b ?? null, options),
     reference: reference(options),
     tolerance: tolerances.reduction,
   };
 };
 
-export const cases: readonly OpCase[] = [
-  conv2dCase({ x: [1, 1, 1, 1], filter: [1, 1, 1] }),
-  conv2dCase({ x: [2, 5, 7, 3], filter: [5, 3, 3], options: { padding: 1 }, bias: true }),
-  conv2dCase({ x: [1, 9, 9, 3], filter: [8, 7, 7], options: { stride: 2, padding: 3 } }),
-  conv2dCase({ x: [2, 6, 5, 8], filter: [12, 1, 1], bias: true }),
-  conv2dCase({ x: [2, 7, 5, 4], filter: [4, 1, 1], options: { stride: 2 } }),
-  conv2dCase({ x: [2, 6, 6, 8], filter: [8, 3, 3], options: { stride: 2, padding: 1 } }),
-  conv2dCase({ x: [1, 8, 8, 4], filter: [8, 3, 3], options: { stride: 2, padding: { top: 0, bottom: 1, left: 0, right: 1 } } }),
-  conv2dCase({ x: [1, 9, 8, 8], filter: [4, 3, 2], options: { dilation: [2, 3], padding: [3, 1] } }),
-  conv2dCase({ x: [1, 8, 9, 4], filter: [4, 3, 3], options: { stride: 2, dilation: 2, padding: 2 } }),
-  conv2dCase({ x: [1, 7, 7, 4], filter: [4, 2, 2], options: { stride: 3 } }),
-  conv2dCase({ x: [1, 5, 5, 8], filter: [16, 3, 3], options: { groups: 2, padding: 1 }, bias: true }),
-  conv2dCase({ x: [1, 5, 5, 6], filter: [9, 3, 3], options: { groups: 3, padding: 1 } }),
-  conv2dCase({ x: [1, 5, 4, 5], filter: [5, 3, 3], options: { groups: 5, padding: 1 }, bias: true }),
-  conv2dCase({ x: [1, 2, 2, 36], filter: [36, 3, 3], options: { padding: 1 } }),
-  conv2dCase({ x: [2, 17, 15, 4], filter: [4, 3, 3], options: { padding: 1 }, bias: true }),
+const shapes: readonly Conv2dShape[] = [
+  { x: [1, 1, 1, 1], filter: [1, 1, 1] },
+  { x: [2, 5, 7, 3], filter: [5, 3, 3], options: { padding: 1 }, bias: true },
+  { x: [1, 9, 9, 3], filter: [8, 7, 7], options: { stride: 2, padding: 3 } },
+  { x: [2, 6, 5, 8], filter: [12, 1, 1], bias: true },
+  { x: [2, 7, 5, 4], filter: [4, 1, 1], options: { stride: 2 } },
+  { x: [2, 6, 6, 8], filter: [8, 3, 3], options: { stride: 2, padding: 1 } },
+  { x: [1, 8, 8, 4], filter: [8, 3, 3], options: { stride: 2, padding: { top: 0, bottom: 1, left: 0, right: 1 } } },
+  { x: [1, 9, 8, 8], filter: [4, 3, 2], options: { dilation: [2, 3], padding: [3, 1] } },
+  { x: [1, 8, 9, 4], filter: [4, 3, 3], options: { stride: 2, dilation: 2, padding: 2 } },
+  { x: [1, 7, 7, 4], filter: [4, 2, 2], options: { stride: 3 } },
+  { x: [1, 5, 5, 8], filter: [16, 3, 3], options: { groups: 2, padding: 1 }, bias: true },
+  { x: [1, 5, 5, 6], filter: [9, 3, 3], options: { groups: 3, padding: 1 } },
+  { x: [1, 5, 4, 5], filter: [5, 3, 3], options: { groups: 5, padding: 1 }, bias: true },
+  { x: [1, 2, 2, 36], filter: [36, 3, 3], options: { padding: 1 } },
+  { x: [2, 17, 15, 4], filter: [4, 3, 3], options: { padding: 1 }, bias: true },
+  { x: [1, 5, 7, 36], filter: [68, 1, 1], bias: true },
+  { x: [3, 6, 7, 12], filter: [20, 3, 3], options: { stride: [1, 2], padding: 1 } },
+  { x: [1, 4, 4, 9], filter: [35, 3, 2], options: { dilation: 2, padding: 2 }, bias: true },
+  { x: [2, 9, 8, 3], filter: [16, 5, 5], options: { stride: 2, padding: 2 }, bias: true },
 ];
+
+export const cases: readonly OpCase[] = [false, true].flatMap((plainly) => shapes.map((shape) => conv2dCase({ ...shape, plainly })));

@@ -1,11 +1,13 @@
+import { Rng, sizeOf } from "@roentgen/core";
 import { nullDevice } from "@roentgen/gpu";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { checkOp } from "../testing/check-op.ts";
-import { empty } from "../tensor.ts";
+import { checkOp, withDevice } from "../testing/check-op.ts";
+import { tolerances } from "../testing/tolerances.ts";
+import { empty, tensor } from "../tensor.ts";
 import { cases, conv2dCase } from "./conv2d.cases.ts";
-import { weightSlices } from "./conv2d-plain.ts";
-import { conv2d } from "./conv2d.ts";
+import { plain, weightSlices } from "./conv2d-plain.ts";
+import { bestKernels, conv2d } from "./conv2d.ts";
 import { windowOf } from "./window.ts";
 
 const small = (max: number) => fc.integer({ min: 1, max });
@@ -13,21 +15,60 @@ const pad = fc.nat(2);
 
 /** Groups with their channels: in fours or ragged. */
 const channels = fc.oneof(
+  fc.record({ groups: fc.constant(1), depth: fc.constantFrom(4, 8, 20, 36), filters: fc.constantFrom(8, 12, 36) }),
+  fc.record({ groups: fc.constant(1), depth: small(9), filters: fc.constantFrom(8, 9, 35) }),
   fc.record({ groups: small(2), depth: fc.constantFrom(4, 8), filters: fc.constantFrom(4, 8) }),
   fc.record({ groups: small(3), depth: small(5), filters: small(5) }),
 );
 
 const arbitrary = fc
   .record({
-    channels, batch: small(2), rows: small(7), columns: small(7), r: small(3), s: small(3), bias: fc.boolean(),
+    channels, batch: small(2), rows: small(7), columns: small(7), r: small(3), s: small(3), bias: fc.boolean(), plainly: fc.boolean(),
     stride: fc.tuple(small(3), small(3)), dilation: fc.tuple(small(2), small(2)),
     padding: fc.record({ top: pad, bottom: pad, left: pad, right: pad }),
   })
   .filter(({ rows, columns, r, s, dilation, padding: p }) => rows + p.top + p.bottom > dilation[0] * (r - 1) && columns + p.left + p.right > dilation[1] * (s - 1))
-  .map(({ channels: { groups, depth, filters }, batch, rows, columns, r, s, bias, ...window }) =>
-    conv2dCase({ x: [batch, rows, columns, groups * depth], filter: [groups * filters, r, s], options: { groups, ...window }, bias }));
+  .map(({ channels: { groups, depth, filters }, batch, rows, columns, r, s, bias, plainly, ...window }) =>
+    conv2dCase({ x: [batch, rows, columns, groups * depth], filter: [groups * filters, r, s], options: { groups, ...window }, bias, plainly }));
 
-checkOp("conv2d", cases, { arbitrary });
+checkOp("conv2d", cases, { arbitrary, runs: 400 });
+
+/** ResNet-50 at 64 pixels and a U-Net's decoder: [batch, size, c, k, kernel, stride]. */
+const layers: readonly (readonly [number, number, number, number, number, number])[] = [
+  [2, 64, 3, 64, 7, 2],
+  [1, 16, 64, 64, 3, 1],
+  [1, 16, 64, 256, 1, 1],
+  [2, 16, 256, 128, 1, 1],
+  [2, 16, 128, 128, 3, 2],
+  [2, 16, 256, 512, 1, 2],
+  [3, 5, 256, 96, 3, 1],
+  [4, 2, 512, 512, 3, 1],
+  [4, 2, 512, 2048, 1, 1],
+  [1, 33, 96, 32, 3, 1],
+  [1, 63, 32, 16, 3, 1],
+  [1, 64, 16, 1, 3, 1],
+];
+
+withDevice("conv2d's kernels for this device", (device) => {
+  it.each(layers)("agree with the plain ones on %i x %ipx, %i -> %i channels, kernel %i, stride %i", async (batch, size, c, k, kernel, stride) => {
+    const input = [batch, size, size, c];
+    const window = windowOf("test", [size, size], [kernel, kernel], { stride, padding: kernel >> 1 });
+    const shape = { batch, input: [size, size] as const, c, k, groups: 1, window };
+    const random = (axes: readonly number[], seed: number) => {
+      const rng = Rng.for(seed, "layer");
+      return tensor(device(), Float32Array.from({ length: sizeOf(axes) }, () => rng.uniform(-1, 1)), axes);
+    };
+    const [x, weight, bias, dy] = [random(input, 1), random([k, kernel, kernel, c], 2), random([k], 3), random([batch, ...window.output, k], 4)];
+    const [best, wanted] = [bestKernels, plain].map((by) => [by.forward(shape, x, weight, bias), by.backwardX(shape, dy, weight, null), by.backwardWeight(shape, x, dy)]);
+    for (const [i, got] of (best ?? []).entries()) {
+      const [a, b] = [await got.floats(), (await wanted?.[i]?.floats()) ?? new Float32Array()];
+      const [scale, off] = b.reduce(([most, worst], v, at) => [Math.max(most, Math.abs(v)), Math.max(worst, Math.abs(v - (a[at] ?? NaN)))] as const, [0, 0] as readonly [number, number]);
+      expect(a.length).toBe(b.length);
+      expect(off / scale).toBeLessThan(tolerances.elementwise);
+    }
+    for (const made of [x, weight, bias, dy, ...(best ?? []), ...(wanted ?? [])]) made.dispose();
+  });
+});
 
 describe("conv2d refuses", () => {
   const device = nullDevice();

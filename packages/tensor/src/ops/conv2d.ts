@@ -2,6 +2,7 @@ import { ShapeError } from "@roentgen/core";
 import { op } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
 import { conv2dFamily } from "./conv2d-family.ts";
+import { lanes } from "./conv2d-lanes.ts";
 import { backwardBias, plain } from "./conv2d-plain.ts";
 import { type Convolution, type ConvolutionFamily, requireBias, requireImage } from "./convolution.ts";
 import { windowOf, type WindowOptions } from "./window.ts";
@@ -11,10 +12,28 @@ export interface Conv2dOptions extends WindowOptions {
   readonly groups?: number;
 }
 
-const families: Record<ReturnType<typeof conv2dFamily>, ConvolutionFamily> = { plain };
+const families: Record<ReturnType<typeof conv2dFamily>, ConvolutionFamily> = { plain, lanes };
 
-/** The kernels for a convolution on the device of `x`. */
-export const kernelsFor = (x: Tensor, shape: Convolution): ConvolutionFamily => families[conv2dFamily(x.device.info, shape)];
+/** The kernels for each direction of a convolution, as the tensors' device wants them. */
+export const bestKernels: ConvolutionFamily = {
+  forward: (shape, x, ...rest) => families[conv2dFamily(x.device.info, shape, "forward")].forward(shape, x, ...rest),
+  backwardX: (shape, dy, ...rest) => families[conv2dFamily(dy.device.info, shape, "backwardX")].backwardX(shape, dy, ...rest),
+  backwardWeight: (shape, x, dy) => families[conv2dFamily(x.device.info, shape, "backwardWeight")].backwardWeight(shape, x, dy),
+};
+
+/** conv2d with given kernels. */
+export const conv2dBy = (kernels: ConvolutionFamily) => op("conv2d", (x: Tensor, weight: Tensor, bias: Tensor | null, { groups = 1, ...window }: Conv2dOptions = {}) => {
+  const shape = convolutionOf(x, weight, groups, window);
+  requireBias("conv2d", bias, shape.k, weight);
+  return [
+    kernels.forward(shape, x, weight, bias),
+    [
+      (dy: Tensor) => kernels.backwardX(shape, dy, weight, null),
+      (dy: Tensor) => kernels.backwardWeight(shape, x, dy),
+      ...(bias ? [backwardBias] : []),
+    ],
+  ];
+});
 
 /**
  * Two-dimensional convolution (cross-correlation, as in PyTorch's conv2d) over NHWC images.
@@ -27,19 +46,7 @@ export const kernelsFor = (x: Tensor, shape: Convolution): ConvolutionFamily => 
  * @returns        f32[N,P,Q,K], P = floor((H + top + bottom - dilation * (R - 1) - 1) / stride) + 1, Q likewise
  * @throws ShapeError if shapes, groups or the window do not fit together
  */
-export const conv2d = op("conv2d", (x: Tensor, weight: Tensor, bias: Tensor | null, { groups = 1, ...window }: Conv2dOptions = {}) => {
-  const shape = convolutionOf(x, weight, groups, window);
-  requireBias("conv2d", bias, shape.k, weight);
-  const kernels = kernelsFor(x, shape);
-  return [
-    kernels.forward(shape, x, weight, bias),
-    [
-      (dy: Tensor) => kernels.backwardX(shape, dy, weight, null),
-      (dy: Tensor) => kernels.backwardWeight(shape, x, dy),
-      ...(bias ? [backwardBias] : []),
-    ],
-  ];
-});
+export const conv2d = conv2dBy(bestKernels);
 
 function convolutionOf(x: Tensor, weight: Tensor, groups: number, window: WindowOptions): Convolution {
   requireImage("conv2d", "x", x, "N,H,W,C");

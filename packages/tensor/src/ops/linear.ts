@@ -1,7 +1,7 @@
 import { ShapeError } from "@roentgen/core";
 import { op } from "../op.ts";
 import { Tensor } from "../tensor.ts";
-import { kernelsFor } from "./conv2d.ts";
+import { bestKernels as kernels } from "./conv2d.ts";
 import { backwardBias } from "./conv2d-plain.ts";
 import { type Convolution, requireBias } from "./convolution.ts";
 import { windowOf } from "./window.ts";
@@ -22,7 +22,6 @@ export const linear = op("linear", (x: Tensor, weight: Tensor, bias: Tensor | nu
   if (x.dim(-1) !== c) throw new ShapeError(`linear: weight expects ${c} input features, x has ${x.dim(-1)}. x is ${x}, weight is ${weight}.`);
   requireBias("linear", bias, k, weight);
   const shape: Convolution = { batch: x.size / c, input: [1, 1], c, k, groups: 1, window: windowOf("linear", [1, 1], [1, 1]) };
-  const kernels = kernelsFor(x, shape);
   const seen = (as: readonly number[], y: Tensor) => new Tensor(y.device, y.buffer, as);
   return [
     seen([...x.shape.slice(0, -1), k], kernels.forward(shape, x, weight, bias)),

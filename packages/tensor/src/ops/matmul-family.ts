@@ -1,4 +1,4 @@
-import type { DeviceInfo } from "@roentgen/gpu";
+import { type DeviceInfo, maxGroups } from "@roentgen/gpu";
 
 /** A batch of products [m, k] x [k, n] of matrices that may lie transposed. */
 export interface MatmulShape {
@@ -17,11 +17,13 @@ export interface MatmulShape {
 }
 
 /**
- * Which kernels compute a product. "plain" runs everywhere.
- *
- * @param info   what is known of the device
- * @param shape  the product
+ * Which kernels compute a product. "lanes" is for software drivers whose SIMD lanes are a subgroup of eight, and for matrices
+ * whose rows can be read in fours; "plain" runs everywhere.
  */
-export function matmulFamily(_info: Pick<DeviceInfo, "subgroupSize" | "features">, _shape: MatmulShape): "plain" {
-  return "plain";
+export function matmulFamily(info: Pick<DeviceInfo, "subgroupSize" | "features">, { batch, m, n, k, transposeA, transposeB }: MatmulShape): "plain" | "lanes" {
+  if (info.subgroupSize !== 8 || !info.features.includes("subgroups")) return "plain";
+  const inFours = n % 4 === 0 && (!transposeA || m % 4 === 0) && ((transposeA && !transposeB) || k % 4 === 0);
+  // At most 64 slices, and matrices that begin at a multiple of four floats, whatever is shared.
+  const fits = Math.max(m / 16, n / 32, batch * 64) <= maxGroups && (batch === 1 || ((m * k) % 4 === 0 && (k * n) % 4 === 0));
+  return inFours && fits && n >= 8 ? "lanes" : "plain";
 }

@@ -1,6 +1,7 @@
 import { host64, type Host64, type OpCase } from "../testing/op-case.ts";
 import { tolerances } from "../testing/tolerances.ts";
-import { matmul, type MatmulOptions } from "./matmul.ts";
+import { plainMatmul } from "./matmul-plain.ts";
+import { matmul, matmulBy, type MatmulOptions } from "./matmul.ts";
 
 export interface MatmulSizes {
   /** Leading axes. */
@@ -11,7 +12,11 @@ export interface MatmulSizes {
   readonly options?: MatmulOptions;
   /** One b for the whole batch. */
   readonly shared?: boolean;
+  /** Use the plain kernel whatever the device prefers. */
+  readonly plainly?: boolean;
 }
+
+const plain = matmulBy(plainMatmul);
 
 const reference = (m: number, k: number, n: number, { transposeA, transposeB }: MatmulOptions) => (a: Host64, b: Host64): Host64 => {
   const y = host64([...a.shape.slice(0, -2), m, n]);
@@ -28,15 +33,15 @@ const reference = (m: number, k: number, n: number, { transposeA, transposeB }: 
   return y;
 };
 
-export const matmulCase = ({ lead = [], m, k, n, options = {}, shared = false }: MatmulSizes): OpCase => {
+export const matmulCase = ({ lead = [], m, k, n, options = {}, shared = false, plainly = false }: MatmulSizes): OpCase => {
   const { transposeA = false, transposeB = false } = options;
   return {
-    name: `matmul [${lead}] ${m}x${k}x${n} ${JSON.stringify(options)}${shared ? " one b" : ""}`,
+    name: `${plainly ? "plain " : ""}matmul [${lead}] ${m}x${k}x${n} ${JSON.stringify(options)}${shared ? " one b" : ""}`,
     inputs: [
       { shape: [...lead, ...(transposeA ? [k, m] : [m, k])] },
       { shape: [...(shared ? [] : lead), ...(transposeB ? [n, k] : [k, n])] },
     ],
-    run: (a, b) => matmul(a, b, options),
+    run: (a, b) => (plainly ? plain : matmul)(a, b, options),
     reference: reference(m, k, n, options),
     tolerance: tolerances.reduction,
   };
@@ -44,11 +49,16 @@ export const matmulCase = ({ lead = [], m, k, n, options = {}, shared = false }:
 
 const layouts: readonly MatmulOptions[] = [false, true].flatMap((transposeA) => [false, true].map((transposeB) => ({ transposeA, transposeB })));
 
-export const cases: readonly OpCase[] = [
-  matmulCase({ m: 1, k: 1, n: 1 }),
-  matmulCase({ m: 3, k: 700, n: 2 }),
-  ...layouts.map((options) => matmulCase({ m: 9, k: 5, n: 7, options })),
-  ...layouts.map((options) => matmulCase({ lead: [2, 3], m: 4, k: 8, n: 12, options })),
-  ...layouts.map((options) => matmulCase({ lead: [3], m: 5, k: 6, n: 7, options, shared: true })),
-  matmulCase({ m: 33, k: 16, n: 40 }),
+const sizes: readonly MatmulSizes[] = [
+  { m: 1, k: 1, n: 1 },
+  { m: 3, k: 700, n: 2 },
+  ...layouts.map((options) => ({ m: 9, k: 5, n: 7, options })),
+  ...layouts.map((options) => ({ lead: [2, 3], m: 4, k: 8, n: 12, options })),
+  ...layouts.map((options) => ({ lead: [3], m: 5, k: 6, n: 7, options, shared: true })),
+  { m: 33, k: 16, n: 40 },
+  ...layouts.map((options) => ({ m: 36, k: 12, n: 44, options })),
+  { m: 17, k: 1032, n: 12 },
+  { m: 8, k: 1031, n: 12, options: { transposeA: true } },
 ];
+
+export const cases: readonly OpCase[] = [false, true].flatMap((plainly) => sizes.map((size) => matmulCase({ ...size, plainly })));

@@ -5,17 +5,18 @@ import { checkOp } from "../testing/check-op.ts";
 import { empty } from "../tensor.ts";
 import { cases, matmulCase } from "./matmul.cases.ts";
 import { depthSlices } from "./matmul-plain.ts";
+import { lanesDepthSlices } from "./matmul-lanes.ts";
 import { matmul } from "./matmul.ts";
 
-const size = fc.integer({ min: 1, max: 13 });
+const size = fc.oneof(fc.integer({ min: 1, max: 13 }), fc.constantFrom(4, 8, 12, 20, 36));
 const arbitrary = fc
   .record({
-    lead: fc.array(fc.integer({ min: 1, max: 3 }), { maxLength: 2 }), m: size, k: size, n: size, shared: fc.boolean(),
+    lead: fc.array(fc.integer({ min: 1, max: 3 }), { maxLength: 2 }), m: size, k: size, n: size, shared: fc.boolean(), plainly: fc.boolean(),
     options: fc.record({ transposeA: fc.boolean(), transposeB: fc.boolean() }),
   })
   .map(matmulCase);
 
-checkOp("matmul", cases, { arbitrary });
+checkOp("matmul", cases, { arbitrary, runs: 400 });
 
 describe("matmul refuses", () => {
   const device = nullDevice();
@@ -37,10 +38,14 @@ describe("matmul refuses", () => {
 });
 
 describe("the sum over k", () => {
+  const one = { batch: 1, m: 1, n: 8, k: 1, transposeA: true, transposeB: false, sharedA: false, sharedB: false };
+
   it.each([
     ["is cut where the result is small", depthSlices(4, 2048), { slices: 8, length: 256 }],
     ["is whole where the result is large", depthSlices(65_536, 2048), { slices: 1, length: 2048 }],
     ["is whole where it is short", depthSlices(1, 300), { slices: 1, length: 300 }],
+    ["is cut by fours for lanes", lanesDepthSlices({ ...one, k: 1031 }), { slices: 4, slice: 260 }],
+    ["is whole for lanes where the result is large", lanesDepthSlices({ ...one, m: 512, n: 512, k: 4096 }), { slices: 1, slice: 4096 }],
   ])("%s", (_, got, want) => {
     expect(got).toEqual(want);
   });

@@ -2,6 +2,7 @@ import { sameShape, ShapeError } from "@roentgen/core";
 import { op } from "../op.ts";
 import { Tensor } from "../tensor.ts";
 import { matmulFamily, type MatmulShape } from "./matmul-family.ts";
+import { lanesMatmul } from "./matmul-lanes.ts";
 import { plainMatmul } from "./matmul-plain.ts";
 import { sumSlices } from "./sum-slices.ts";
 
@@ -12,19 +13,16 @@ export interface MatmulOptions {
   readonly transposeB?: boolean;
 }
 
-const families: Record<ReturnType<typeof matmulFamily>, typeof plainMatmul> = { plain: plainMatmul };
+type Product = (shape: MatmulShape, a: Tensor, b: Tensor, as: readonly number[]) => Tensor;
 
-/**
- * Product of matrices, or of batches of them.
- *
- * @param a        f32[...,M,K], or [...,K,M] with transposeA
- * @param b        f32[...,K,N], or [...,N,K] with transposeB; the same leading axes as a, or none: then one b for all
- * @param options  transposeA, transposeB; default false
- * @returns        f32[...,M,N]
- * @throws ShapeError if shapes do not fit together
- */
-export const matmul = op("matmul", (a: Tensor, b: Tensor, { transposeA = false, transposeB = false }: MatmulOptions = {}) => {
+const families: Record<ReturnType<typeof matmulFamily>, Product> = { plain: plainMatmul, lanes: lanesMatmul };
+
+const best: Product = (shape, a, ...rest) => families[matmulFamily(a.device.info, shape)](shape, a, ...rest);
+
+/** matmul with given kernels. */
+export const matmulBy = (compute: Product) => op("matmul", (a: Tensor, b: Tensor, { transposeA = false, transposeB = false }: MatmulOptions = {}) => {
   requireFit(a, b, transposeA, transposeB);
+  const product = (u: Tensor, v: Tensor, tu: boolean, tv: boolean) => productBy(compute, u, v, tu, tv);
   return [
     product(a, b, transposeA, transposeB),
     [
@@ -40,8 +38,19 @@ export const matmul = op("matmul", (a: Tensor, b: Tensor, { transposeA = false, 
   ];
 });
 
+/**
+ * Product of matrices, or of batches of them.
+ *
+ * @param a        f32[...,M,K], or [...,K,M] with transposeA
+ * @param b        f32[...,K,N], or [...,N,K] with transposeB; the same leading axes as a, or none: then one b for all
+ * @param options  transposeA, transposeB; default false
+ * @returns        f32[...,M,N]
+ * @throws ShapeError if shapes do not fit together
+ */
+export const matmul = matmulBy(best);
+
 /** op(a) times op(b); either may lack the batch axes of the other. */
-function product(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): Tensor {
+function productBy(compute: Product, a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): Tensor {
   const lead = (a.shape.length >= b.shape.length ? a : b).shape.slice(0, -2);
   const [m, k] = transposeA ? [a.dim(-1), a.dim(-2)] : [a.dim(-2), a.dim(-1)];
   const n = transposeB ? b.dim(-2) : b.dim(-1);
@@ -50,7 +59,7 @@ function product(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean)
   // Rows of all matrices of a batch lie below each other: one tall product.
   const tall = sharedB && !transposeA;
   const shape: MatmulShape = { batch: tall ? 1 : batch, m: tall ? batch * m : m, n, k, transposeA, transposeB, sharedA, sharedB };
-  return families[matmulFamily(a.device.info, shape)](shape, a, b, [...lead, m, n]);
+  return compute(shape, a, b, [...lead, m, n]);
 }
 
 const seenAs = (x: Tensor, shape: readonly number[]) => new Tensor(x.device, x.buffer, shape);

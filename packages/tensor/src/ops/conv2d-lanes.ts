@@ -1,0 +1,64 @@
+// The lanes family of convolution kernels: subgroups of exactly eight lanes, one group of channels. See shaders/conv2d.lanes.wgsl,
+// and conv2d.lanes-narrow.wgsl for channels that do not come in fours.
+
+import { conv2dLanes, conv2dLanesNarrow } from "@roentgen/kernels";
+import { launch } from "../op.ts";
+import { empty } from "../tensor.ts";
+import { type Convolution, type ConvolutionFamily, flopsOf } from "./convolution.ts";
+import { sumOfSlices } from "./sum-slices.ts";
+
+/** Rows and columns of results that a workgroup computes. */
+const tile = { rows: 16, columns: 32 };
+
+export const lanes: ConvolutionFamily = {
+  forward(shape, x, weight, bias) {
+    const y = empty(x.device, [shape.batch, ...shape.window.output, shape.k]);
+    const grid = [Math.ceil(y.size / shape.k / tile.rows), Math.ceil(shape.k / tile.columns), 1] as const;
+    launch(kernels(shape).forward, { x, w: weight, bias: bias ?? weight, y, params: paramsOf(shape, bias !== null) }, grid, { flops: flopsOf(shape) });
+    return y;
+  },
+
+  backwardX(shape, dy, weight, bias) {
+    const dx = empty(dy.device, [shape.batch, ...shape.input, shape.c]);
+    const [down, across] = shape.window.stride;
+    const phase = shape.batch * Math.ceil(shape.input[0] / down) * Math.ceil(shape.input[1] / across);
+    const grid = [Math.ceil(phase / tile.rows), Math.ceil(shape.c / tile.columns), down * across] as const;
+    launch(kernels(shape).backwardX, { w: weight, bias: bias ?? weight, dy, dx, params: paramsOf(shape, bias !== null) }, grid, { flops: flopsOf(shape) });
+    return dx;
+  },
+
+  backwardWeight(shape, x, dy) {
+    const { slice, slices } = lanesSlices(shape);
+    const grid = [Math.ceil(shape.k / tile.rows), filterColumns(shape), slices] as const;
+    return sumOfSlices(x, slices, [shape.k, ...shape.window.kernel, shape.c], (partial) =>
+      launch(kernels(shape).backwardWeight, { x, dy, partial, params: paramsOf(shape, false, slice) }, grid, { flops: flopsOf(shape) }));
+  },
+};
+
+/**
+ * How the sum over output pixels of a filter's gradient is cut: about 96 workgroups in all, slices of a multiple of 4 pixels and
+ * of 64 at least.
+ */
+export function lanesSlices(shape: Convolution): { slice: number; slices: number } {
+  const { batch, k, window: { output } } = shape;
+  const pixels = batch * output[0] * output[1];
+  const tiles = Math.ceil(k / tile.rows) * filterColumns(shape);
+  const wanted = Math.min(Math.ceil(96 / tiles), Math.max(1, Math.floor(pixels / 64)));
+  const slice = Math.ceil(pixels / wanted / 4) * 4;
+  return { slice, slices: Math.ceil(pixels / slice) };
+}
+
+const isWide = ({ c, k }: Convolution): boolean => c % 4 === 0 && k % 4 === 0;
+
+const kernels = (shape: Convolution) => (isWide(shape) ? conv2dLanes : conv2dLanesNarrow);
+
+/** Tiles across a filter: wide kernels cut each tap's channels by themselves, narrow ones all taps' in one row. */
+export function filterColumns(shape: Convolution): number {
+  const { c, window: { kernel: [r, s] } } = shape;
+  return isWide(shape) ? r * s * Math.ceil(c / tile.columns) : Math.ceil((r * s * c) / tile.columns);
+}
+
+function paramsOf({ batch, input, c, k, window }: Convolution, hasBias: boolean, slice = 4) {
+  const { output, kernel, stride, dilation, padding: { top, left } } = window;
+  return { input, output, kernel, stride, dilation, padding: [top, left], batch, c, k, has_bias: hasBias ? 1 : 0, slice };
+}
