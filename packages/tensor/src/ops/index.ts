@@ -10,3 +10,4 @@ export { type Padding, type Window, windowOf, type WindowOptions } from "./windo
 export { add, div, maximum, minimum, mul, pow, sub } from "./binary.ts";
 export { max, mean, type ReduceOptions, sum } from "./reduce.ts";
 export { concat, pad, permute, reshape, slice } from "./shape.ts";
+export { upsample, type UpsampleOptions, type UpsampleTarget } from "./upsample.ts";
