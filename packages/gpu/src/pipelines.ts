@@ -65,8 +65,14 @@ export class Pipelines {
       const pipeline = await this.#gpu.createComputePipelineAsync(this.#descriptor(key, kernel, overrides));
       return { pipeline, layout: layout.group };
     } catch (error) {
-      throw shaderError(kernel, error instanceof Error ? error.message : String(error));
+      throw shaderError(kernel, (await this.#complaints(kernel)) || (error instanceof Error ? error.message : String(error)));
     }
+  }
+
+  /** What the compiler says of the module, line by line. */
+  async #complaints(kernel: Kernel): Promise<string> {
+    const { messages } = await this.#module(kernel).getCompilationInfo();
+    return messages.filter((m) => m.type === "error").map((m) => `line ${m.lineNum}: ${m.message}`).join("; ");
   }
 
   #descriptor(key: string, kernel: Kernel, overrides: Overrides): GPUComputePipelineDescriptor {

@@ -1,5 +1,6 @@
 export * from "./ops/index.ts";
 export { groups, launch, op } from "./op.ts";
 export { type InputData, record, type Spec, spec, Step } from "./record.ts";
+export { Ring } from "./ring.ts";
 export { backward, type GradientOf, type Gradients, noGrad } from "./tape.ts";
 export { empty, emptyLike, persistent, Tensor, tensor, type TensorDType } from "./tensor.ts";
