@@ -1,7 +1,8 @@
 // Pillow's resizing, bit for bit: what torchvision's PIL transforms do, and so what the study's published numbers rest on.
 // "Bilinear" is a triangle filter whose support grows with the down-scale factor, so it antialiases; GPU sampling does not.
-// Defined by Pillow's src/libImaging/Resample.c (two passes, columns then rows, 8-bit in between, 22-bit fixed-point weights) and
-// Geometry.c (nearest).
+// Defined by Pillow's src/libImaging/Resample.c (two passes, along rows first, 8-bit in between, 22-bit fixed-point weights) and
+// Geometry.c (nearest). Pillow 13 takes the cheaper pass first, which moves some bytes by one; here the order is fixed, as it was
+// in the versions that published results were made with.
 
 import { ShapeError } from "@roentgen/core";
 
