@@ -1,0 +1,101 @@
+import { nullDevice } from "@roentgen/gpu";
+import { Adam, fileShape, materialize } from "@roentgen/nn";
+import { backward, record, spec, sum, type Tensor } from "@roentgen/tensor";
+import { describe, expect, it } from "vitest";
+import { resnet, resnetDepths, samePadding } from "./resnet.ts";
+import { summarise } from "./summary.ts";
+import { unet } from "./unet.ts";
+
+/** Parameters of torchvision 0.9's models with 1000 classes. */
+const torchvision = { 18: 11_689_512, 34: 21_797_672, 50: 25_557_032, 101: 44_549_160, 152: 60_192_808 };
+
+describe("ResNet", () => {
+  it.each(resnetDepths)("ResNet-%i has as many parameters as torchvision's", (depth) => {
+    expect(summarise(resnet({ depth }), { size: 64 }).parameters).toBe(torchvision[depth]);
+  });
+
+  it("ResNet-50 has the counts of benchmark protocol 4.1", () => {
+    const at224 = summarise(resnet({ classes: 14 }), { size: 224 });
+    expect(at224.parameters).toBe(23_536_718);
+    expect(at224.tensors).toBe(320);
+    expect(at224.multiplyAdds / 1e9).toBeCloseTo(4.087, 3);
+    expect(summarise(resnet({ classes: null }), { size: 224 })).toMatchObject({ parameters: 23_508_032, tensors: 318 });
+    expect(summarise(resnet({ classes: 1 }), { size: 576 }).multiplyAdds / 1e9).toBeCloseTo(27.0, 1);
+  });
+
+  it("strides on the 3x3 or, as the original, on the first 1x1, with the same tensors", () => {
+    const [late, early] = [resnet({ strideOn: "3x3" }), resnet({ strideOn: "1x1" })];
+    const shapes = (m: typeof late) => [...m.parameters()].map((p) => [p.path, fileShape(p)]);
+    expect(shapes(late)).toEqual(shapes(early));
+    expect(summarise(early, { size: 224 }).multiplyAdds / 1e9).toBeCloseTo(3.858, 2);
+  });
+
+  it("pads as TensorFlow's SAME does", () => {
+    expect(samePadding([224, 224], 7, 2)).toEqual({ top: 2, bottom: 3, left: 2, right: 3 });
+    expect(samePadding([112, 56], 3, 2)).toEqual({ top: 0, bottom: 1, left: 0, right: 1 });
+    expect(samePadding([7, 7], 3, 1)).toEqual({ top: 1, bottom: 1, left: 1, right: 1 });
+    expect(samePadding([7, 7], 1, 2)).toEqual({ top: 0, bottom: 0, left: 0, right: 0 });
+  });
+
+  it("has torchvision's names", () => {
+    const names = new Set([...resnet().parameters()].map((p) => p.path));
+    for (const name of ["conv1.weight", "bn1.running_var", "layer1.0.downsample.0.weight", "layer4.2.bn3.num_batches_tracked", "fc.bias"]) expect(names).toContain(name);
+    expect(names.size).toBe(320);
+  });
+
+  it("says which depths there are", () => {
+    expect(() => resnet({ depth: 20 as 18 })).toThrowErrorMatchingInlineSnapshot(`[ConfigError: resnet: there is no ResNet-20; choose one of 18, 34, 50, 101, 152.]`);
+    expect(() => resnet().freezeStages(5)).toThrow("cannot freeze 5 stages");
+  });
+});
+
+describe("U-Net", () => {
+  it("has the counts of benchmark protocol 4.2 with a ResNet-50 encoder", () => {
+    const at224 = summarise(unet(), { size: 224 });
+    expect(at224.parameters).toBe(32_521_105);
+    expect(at224.tensors).toBe(380);
+    expect(at224.multiplyAdds / 1e9).toBeCloseTo(8.14, 2);
+    expect(summarise(unet(), { size: 512 }).multiplyAdds / 1e9).toBeCloseTo(42.5, 1);
+  });
+
+  it("has segmentation-models' names", () => {
+    const names = new Set([...unet().parameters()].map((p) => p.path));
+    for (const name of ["encoder.conv1.weight", "decoder.blocks.0.conv1.0.weight", "decoder.blocks.4.conv2.1.running_mean", "segmentation_head.0.bias"]) expect(names).toContain(name);
+  });
+
+  it.each(resnetDepths)("takes ResNet-%i as its encoder and gives a mask of the image's size", (depth) => {
+    const { rows } = summarise(unet({ encoder: { depth } }), { size: 64 });
+    expect(rows.at(-1)?.output).toBe("f32[1,64,64,1]");
+  });
+
+  it("refuses an image whose sides are no multiples of 32", () => {
+    expect(() => summarise(unet(), { size: 100 })).toThrowErrorMatchingInlineSnapshot(`[ShapeError: unet: height and width must be multiples of 32, x is f32[1,100,100,3]. Resize or pad the images.]`);
+  });
+});
+
+describe("a plan", () => {
+  const trainStep = (frozenStages: number | null, depth: 18 | 50 = 18, batch = 8, size = 64) => {
+    const device = nullDevice();
+    const model = materialize(resnet({ depth, classes: 3 }), device, { seed: 0 });
+    if (frozenStages !== null) model.freezeStages(frozenStages);
+    const optimizer = new Adam(model.parameters(), { lr: 1e-3 });
+    return record(device, "train", (x) => {
+      const loss = sum(model.forward(x as Tensor));
+      optimizer.step(backward(loss));
+      return loss;
+    }, [spec("f32", [batch, size, size, 3])]).plan;
+  };
+
+  it("of a frozen ResNet-18 step needs little more than its inference", () => {
+    const [frozen, full] = [trainStep(4), trainStep(null)];
+    expect(frozen.dispatches.filter((d) => d.label.includes("grad")).length).toBeLessThan(10);
+    expect(frozen.dispatches.length).toBeLessThan(full.dispatches.length / 2);
+    expect(frozen.bytes).toBeLessThan(16 * 2 ** 20);
+  });
+
+  it("of a ResNet-50 step takes few dispatches and slots close to what is alive at once", () => {
+    const plan = trainStep(null, 50, 4);
+    expect(plan.dispatches.length).toBeLessThan(560);
+    expect(plan.bytes).toBeLessThan(1.1 * plan.peakLiveBytes + 2 ** 20);
+  });
+});
