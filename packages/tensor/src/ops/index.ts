@@ -13,3 +13,7 @@ export { concat, pad, permute, reshape, slice } from "./shape.ts";
 export { upsample, type UpsampleOptions, type UpsampleTarget } from "./upsample.ts";
 export { imageToFloat, type Normalisation } from "./image-to-float.ts";
 export { logSoftmax, softmax } from "./softmax.ts";
+export { groupNorm, instanceNorm, layerNorm } from "./group-norm.ts";
+export { crossEntropy } from "./cross-entropy.ts";
+export { dice } from "./dice.ts";
+export { bce, bceWithLogits, mse } from "./pointwise-loss.ts";

@@ -22,9 +22,12 @@ type Kind = keyof typeof kinds;
 /** Elements that one thread reduces: few enough to keep many threads busy and the error of serial sums small. */
 const serial = 128;
 
+/** Into how many stripes a sum over n elements goes first. */
+export const stripesOf = (n: number): number => Math.ceil(n / serial);
+
 /** Passes of stripes over the middle of [outer, length, inner] until one is left: [outer, inner]. */
 function reduceMiddle(x: Tensor, kind: Kind, [outer, length, inner]: readonly [number, number, number], scale: number): Tensor {
-  const stripes = Math.ceil(length / serial);
+  const stripes = stripesOf(length);
   const y = empty(x.device, [outer, stripes, inner]);
   const params = { n: y.size, length, stripes, inner, scale: stripes === 1 ? scale : 1 };
   launch(k.forward, { x, y, params }, groups(k.forward, y.size), { overrides: { KIND: kinds[kind] }, flops: x.size });
