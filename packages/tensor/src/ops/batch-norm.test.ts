@@ -3,6 +3,7 @@ import { Rng } from "@roentgen/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { checkOp, withDevice } from "../testing/check-op.ts";
+import { messageOf } from "../testing/message-of.ts";
 import { host64 } from "../testing/op-case.ts";
 import { record } from "../record.ts";
 import { backward } from "../tape.ts";
@@ -114,12 +115,3 @@ describe("batchNormRelu", () => {
     `);
   });
 });
-
-function messageOf(fn: () => unknown): string {
-  try {
-    fn();
-  } catch (error) {
-    return `${(error as Error).name} ${(error as Error).message}`;
-  }
-  return "nothing was thrown";
-}

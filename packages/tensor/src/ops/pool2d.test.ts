@@ -2,6 +2,7 @@ import { nullDevice } from "@roentgen/gpu";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { checkOp, withDevice } from "../testing/check-op.ts";
+import { messageOf } from "../testing/message-of.ts";
 import { backward } from "../tape.ts";
 import { empty, tensor } from "../tensor.ts";
 import { avgPool2d, globalAvgPool, maxPool2d } from "./pool2d.ts";
@@ -52,12 +53,3 @@ describe("pool2d", () => {
     `);
   });
 });
-
-function messageOf(fn: () => unknown): string {
-  try {
-    fn();
-  } catch (error) {
-    return `${(error as Error).name} ${(error as Error).message}`;
-  }
-  return "nothing was thrown";
-}

@@ -2,6 +2,7 @@ import { nullDevice } from "@roentgen/gpu";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { checkOp } from "../testing/check-op.ts";
+import { messageOf } from "../testing/message-of.ts";
 import { empty } from "../tensor.ts";
 import { upsample, type UpsampleOptions, type UpsampleTarget } from "./upsample.ts";
 import { cases, upsampleCase } from "./upsample.cases.ts";
@@ -39,12 +40,3 @@ describe("upsample", () => {
     `);
   });
 });
-
-function messageOf(fn: () => unknown): string {
-  try {
-    fn();
-  } catch (error) {
-    return `${(error as Error).name} ${(error as Error).message}`;
-  }
-  return "nothing was thrown";
-}

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { messageOf } from "../testing/message-of.ts";
 import { type WindowOptions, windowOf } from "./window.ts";
 
 const rows: readonly [string, [number, number], [number, number], WindowOptions, [number, number]][] = [
@@ -36,24 +37,15 @@ describe("windowOf", () => {
   });
 
   it("refuses what is no window", () => {
-    expect(bad.map(([what, input, kernel, options]) => `${what}: ${message(() => windowOf("conv2d", input, kernel, options))}`)).toMatchInlineSnapshot(`
+    expect(bad.map(([what, input, kernel, options]) => `${what}: ${messageOf(() => windowOf("conv2d", input, kernel, options))}`)).toMatchInlineSnapshot(`
       [
-        "too small an image: conv2d: the window is 3x3, the image is only 2x9 with its padding. The input is 2x9, kernel 3x3, dilation 1x1. Use a larger input, more padding or a smaller kernel.",
-        "a stride of zero: conv2d: stride expects whole numbers from 1 to 65535 as one number or [height, width], got [0,0].",
-        "half a padding: conv2d: padding expects whole numbers from 0 to 65535 as one number or [height, width], got [0.5,0.5].",
-        "a negative side: conv2d: padding expects whole numbers from 0 to 65535 as one number or [height, width], got [-1,0].",
-        "an empty kernel: conv2d: kernel expects whole numbers from 1 to 65535 as one number or [height, width], got [0,3].",
-        "a dilation that is not a number: conv2d: dilation expects whole numbers from 1 to 65535 as one number or [height, width], got [1,null].",
+        "too small an image: ShapeError conv2d: the window is 3x3, the image is only 2x9 with its padding. The input is 2x9, kernel 3x3, dilation 1x1. Use a larger input, more padding or a smaller kernel.",
+        "a stride of zero: ShapeError conv2d: stride expects whole numbers from 1 to 65535 as one number or [height, width], got [0,0].",
+        "half a padding: ShapeError conv2d: padding expects whole numbers from 0 to 65535 as one number or [height, width], got [0.5,0.5].",
+        "a negative side: ShapeError conv2d: padding expects whole numbers from 0 to 65535 as one number or [height, width], got [-1,0].",
+        "an empty kernel: ShapeError conv2d: kernel expects whole numbers from 1 to 65535 as one number or [height, width], got [0,3].",
+        "a dilation that is not a number: ShapeError conv2d: dilation expects whole numbers from 1 to 65535 as one number or [height, width], got [1,null].",
       ]
     `);
   });
 });
-
-function message(fn: () => unknown): string {
-  try {
-    fn();
-  } catch (error) {
-    return (error as Error).message;
-  }
-  return "nothing was thrown";
-}
