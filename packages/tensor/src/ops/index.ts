@@ -17,3 +17,4 @@ export { groupNorm, instanceNorm, layerNorm } from "./group-norm.ts";
 export { crossEntropy } from "./cross-entropy.ts";
 export { dice } from "./dice.ts";
 export { bce, bceWithLogits, mse } from "./pointwise-loss.ts";
+export { dropout, type DropoutOptions, randomState } from "./dropout.ts";
