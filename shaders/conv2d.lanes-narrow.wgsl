@@ -77,22 +77,14 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id
         let a1 = select(0.0, x[i1 + i], in1);
         let b = vec4f(w[f.x], w[f.y], w[f.z], w[f.w]);
         f += 1u;
-        t0 += b * subgroupShuffle(a0, 0u);
-        t1 += b * subgroupShuffle(a0, 1u);
-        t2 += b * subgroupShuffle(a0, 2u);
-        t3 += b * subgroupShuffle(a0, 3u);
-        t4 += b * subgroupShuffle(a0, 4u);
-        t5 += b * subgroupShuffle(a0, 5u);
-        t6 += b * subgroupShuffle(a0, 6u);
-        t7 += b * subgroupShuffle(a0, 7u);
-        t8 += b * subgroupShuffle(a1, 0u);
-        t9 += b * subgroupShuffle(a1, 1u);
-        t10 += b * subgroupShuffle(a1, 2u);
-        t11 += b * subgroupShuffle(a1, 3u);
-        t12 += b * subgroupShuffle(a1, 4u);
-        t13 += b * subgroupShuffle(a1, 5u);
-        t14 += b * subgroupShuffle(a1, 6u);
-        t15 += b * subgroupShuffle(a1, 7u);
+        t0 += b * subgroupShuffle(a0, 0u); t1 += b * subgroupShuffle(a0, 1u);
+        t2 += b * subgroupShuffle(a0, 2u); t3 += b * subgroupShuffle(a0, 3u);
+        t4 += b * subgroupShuffle(a0, 4u); t5 += b * subgroupShuffle(a0, 5u);
+        t6 += b * subgroupShuffle(a0, 6u); t7 += b * subgroupShuffle(a0, 7u);
+        t8 += b * subgroupShuffle(a1, 0u); t9 += b * subgroupShuffle(a1, 1u);
+        t10 += b * subgroupShuffle(a1, 2u); t11 += b * subgroupShuffle(a1, 3u);
+        t12 += b * subgroupShuffle(a1, 4u); t13 += b * subgroupShuffle(a1, 5u);
+        t14 += b * subgroupShuffle(a1, 6u); t15 += b * subgroupShuffle(a1, 7u);
       }
     }
   }
@@ -154,22 +146,14 @@ fn backward_x(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id)
         let a1 = select(0.0, dy[i1 + i], in1);
         let b = vec4f(w[f.x], w[f.y], w[f.z], w[f.w]);
         f += step;
-        t0 += b * subgroupShuffle(a0, 0u);
-        t1 += b * subgroupShuffle(a0, 1u);
-        t2 += b * subgroupShuffle(a0, 2u);
-        t3 += b * subgroupShuffle(a0, 3u);
-        t4 += b * subgroupShuffle(a0, 4u);
-        t5 += b * subgroupShuffle(a0, 5u);
-        t6 += b * subgroupShuffle(a0, 6u);
-        t7 += b * subgroupShuffle(a0, 7u);
-        t8 += b * subgroupShuffle(a1, 0u);
-        t9 += b * subgroupShuffle(a1, 1u);
-        t10 += b * subgroupShuffle(a1, 2u);
-        t11 += b * subgroupShuffle(a1, 3u);
-        t12 += b * subgroupShuffle(a1, 4u);
-        t13 += b * subgroupShuffle(a1, 5u);
-        t14 += b * subgroupShuffle(a1, 6u);
-        t15 += b * subgroupShuffle(a1, 7u);
+        t0 += b * subgroupShuffle(a0, 0u); t1 += b * subgroupShuffle(a0, 1u);
+        t2 += b * subgroupShuffle(a0, 2u); t3 += b * subgroupShuffle(a0, 3u);
+        t4 += b * subgroupShuffle(a0, 4u); t5 += b * subgroupShuffle(a0, 5u);
+        t6 += b * subgroupShuffle(a0, 6u); t7 += b * subgroupShuffle(a0, 7u);
+        t8 += b * subgroupShuffle(a1, 0u); t9 += b * subgroupShuffle(a1, 1u);
+        t10 += b * subgroupShuffle(a1, 2u); t11 += b * subgroupShuffle(a1, 3u);
+        t12 += b * subgroupShuffle(a1, 4u); t13 += b * subgroupShuffle(a1, 5u);
+        t14 += b * subgroupShuffle(a1, 6u); t15 += b * subgroupShuffle(a1, 7u);
       }
     }
   }
@@ -220,22 +204,14 @@ fn backward_weight(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
     let b = select(vec4f(), vec4f(x[j.x], x[j.y], x[j.z], x[j.w]), inside);
     let a0 = dy[i * params.k + k0];
     let a1 = dy[i * params.k + k1];
-    t0 += b * subgroupShuffle(a0, 0u);
-    t1 += b * subgroupShuffle(a0, 1u);
-    t2 += b * subgroupShuffle(a0, 2u);
-    t3 += b * subgroupShuffle(a0, 3u);
-    t4 += b * subgroupShuffle(a0, 4u);
-    t5 += b * subgroupShuffle(a0, 5u);
-    t6 += b * subgroupShuffle(a0, 6u);
-    t7 += b * subgroupShuffle(a0, 7u);
-    t8 += b * subgroupShuffle(a1, 0u);
-    t9 += b * subgroupShuffle(a1, 1u);
-    t10 += b * subgroupShuffle(a1, 2u);
-    t11 += b * subgroupShuffle(a1, 3u);
-    t12 += b * subgroupShuffle(a1, 4u);
-    t13 += b * subgroupShuffle(a1, 5u);
-    t14 += b * subgroupShuffle(a1, 6u);
-    t15 += b * subgroupShuffle(a1, 7u);
+    t0 += b * subgroupShuffle(a0, 0u); t1 += b * subgroupShuffle(a0, 1u);
+    t2 += b * subgroupShuffle(a0, 2u); t3 += b * subgroupShuffle(a0, 3u);
+    t4 += b * subgroupShuffle(a0, 4u); t5 += b * subgroupShuffle(a0, 5u);
+    t6 += b * subgroupShuffle(a0, 6u); t7 += b * subgroupShuffle(a0, 7u);
+    t8 += b * subgroupShuffle(a1, 0u); t9 += b * subgroupShuffle(a1, 1u);
+    t10 += b * subgroupShuffle(a1, 2u); t11 += b * subgroupShuffle(a1, 3u);
+    t12 += b * subgroupShuffle(a1, 4u); t13 += b * subgroupShuffle(a1, 5u);
+    t14 += b * subgroupShuffle(a1, 6u); t15 += b * subgroupShuffle(a1, 7u);
   }
   var o = (group.z * params.k + row) * size + column;
   for (var i = row; i < min(row + 16u, params.k); i++) {

@@ -6,12 +6,12 @@
 // tt  reads a[k,m], b[n,k]   m, n and k multiples of four
 // all write y[slices,batch,m,n]   grid: ceil(m / 16), ceil(n / 32), slices batch
 //
-// The matrices of a batch lie stride_a and stride_b apart; a stride of 0 uses one for all. Slice z sums k from z*slice to (z+1)*slice, a multiple
-// of four; sum-slices.wgsl adds the slices. With one slice, y is the product.
+// The matrices of a batch lie stride_a and stride_b apart; a stride of 0 uses one for all. Slice z sums k from z*slice to
+// (z+1)*slice, a multiple of four; sum-slices.wgsl adds the slices. With one slice, y is the product.
 //
-// Tiling as in conv2d.lanes.wgsl: a workgroup is one subgroup and owns 16 rows x 32 columns, a lane four adjacent columns; four k a turn take six
-// vec4 loads and 256 multiply-adds. The rows' values are loaded once, each lane its own, and handed out by shuffles. Nothing is packed.
-// No workgroup memory and no barrier: the driver would run the whole module as coroutines.
+// Tiling as in conv2d.lanes-few.wgsl: a workgroup is one subgroup and owns 16 rows x 32 columns, a lane four adjacent columns; four
+// k a turn take six vec4 loads and 256 multiply-adds. The rows' values are loaded once, each lane its own, and handed out by
+// shuffles. Nothing is packed. No workgroup memory and no barrier: the driver would run the whole module as coroutines.
 
 enable subgroups;
 
@@ -81,22 +81,14 @@ fn nn(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id: vec
     let a1 = a[a1_at + i];
     let f = mat4x4f(b[b_at], b[b_at + n4], b[b_at + 2u * n4], b[b_at + 3u * n4]);
     b_at += params.n;
-    t0 += f * subgroupShuffle(a0, 0u);
-    t1 += f * subgroupShuffle(a0, 1u);
-    t2 += f * subgroupShuffle(a0, 2u);
-    t3 += f * subgroupShuffle(a0, 3u);
-    t4 += f * subgroupShuffle(a0, 4u);
-    t5 += f * subgroupShuffle(a0, 5u);
-    t6 += f * subgroupShuffle(a0, 6u);
-    t7 += f * subgroupShuffle(a0, 7u);
-    t8 += f * subgroupShuffle(a1, 0u);
-    t9 += f * subgroupShuffle(a1, 1u);
-    t10 += f * subgroupShuffle(a1, 2u);
-    t11 += f * subgroupShuffle(a1, 3u);
-    t12 += f * subgroupShuffle(a1, 4u);
-    t13 += f * subgroupShuffle(a1, 5u);
-    t14 += f * subgroupShuffle(a1, 6u);
-    t15 += f * subgroupShuffle(a1, 7u);
+    t0 += f * subgroupShuffle(a0, 0u); t1 += f * subgroupShuffle(a0, 1u);
+    t2 += f * subgroupShuffle(a0, 2u); t3 += f * subgroupShuffle(a0, 3u);
+    t4 += f * subgroupShuffle(a0, 4u); t5 += f * subgroupShuffle(a0, 5u);
+    t6 += f * subgroupShuffle(a0, 6u); t7 += f * subgroupShuffle(a0, 7u);
+    t8 += f * subgroupShuffle(a1, 0u); t9 += f * subgroupShuffle(a1, 1u);
+    t10 += f * subgroupShuffle(a1, 2u); t11 += f * subgroupShuffle(a1, 3u);
+    t12 += f * subgroupShuffle(a1, 4u); t13 += f * subgroupShuffle(a1, 5u);
+    t14 += f * subgroupShuffle(a1, 6u); t15 += f * subgroupShuffle(a1, 7u);
   }
   for (var i = 0u; i < 16u; i += 4u) {
     store(group, tile, i, t0, t1, t2, t3);
@@ -122,22 +114,14 @@ fn nt(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id: vec
     let a0 = a[a0_at + i];
     let a1 = a[a1_at + i];
     let f = mat4x4f(b[b_at + i], b[b_at + k4 + i], b[b_at + 2u * k4 + i], b[b_at + 3u * k4 + i]);
-    t0 += subgroupShuffle(a0, 0u) * f;
-    t1 += subgroupShuffle(a0, 1u) * f;
-    t2 += subgroupShuffle(a0, 2u) * f;
-    t3 += subgroupShuffle(a0, 3u) * f;
-    t4 += subgroupShuffle(a0, 4u) * f;
-    t5 += subgroupShuffle(a0, 5u) * f;
-    t6 += subgroupShuffle(a0, 6u) * f;
-    t7 += subgroupShuffle(a0, 7u) * f;
-    t8 += subgroupShuffle(a1, 0u) * f;
-    t9 += subgroupShuffle(a1, 1u) * f;
-    t10 += subgroupShuffle(a1, 2u) * f;
-    t11 += subgroupShuffle(a1, 3u) * f;
-    t12 += subgroupShuffle(a1, 4u) * f;
-    t13 += subgroupShuffle(a1, 5u) * f;
-    t14 += subgroupShuffle(a1, 6u) * f;
-    t15 += subgroupShuffle(a1, 7u) * f;
+    t0 += subgroupShuffle(a0, 0u) * f; t1 += subgroupShuffle(a0, 1u) * f;
+    t2 += subgroupShuffle(a0, 2u) * f; t3 += subgroupShuffle(a0, 3u) * f;
+    t4 += subgroupShuffle(a0, 4u) * f; t5 += subgroupShuffle(a0, 5u) * f;
+    t6 += subgroupShuffle(a0, 6u) * f; t7 += subgroupShuffle(a0, 7u) * f;
+    t8 += subgroupShuffle(a1, 0u) * f; t9 += subgroupShuffle(a1, 1u) * f;
+    t10 += subgroupShuffle(a1, 2u) * f; t11 += subgroupShuffle(a1, 3u) * f;
+    t12 += subgroupShuffle(a1, 4u) * f; t13 += subgroupShuffle(a1, 5u) * f;
+    t14 += subgroupShuffle(a1, 6u) * f; t15 += subgroupShuffle(a1, 7u) * f;
   }
   for (var i = 0u; i < 16u; i += 4u) {
     store(group, tile, i, t0, t1, t2, t3);
@@ -169,28 +153,16 @@ fn tn(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id: vec
     let f = mat4x4f(b[b_at + i * n4], b[b_at + min(i + 1u, last) * n4], b[b_at + min(i + 2u, last) * n4], b[b_at + min(i + 3u, last) * n4]);
     let q0 = transpose(mat4x4f(subgroupShuffle(a0, 0u), subgroupShuffle(a0, 4u),
                               subgroupShuffle(a1, 0u), subgroupShuffle(a1, 4u)));
-    t0 += f * q0[0];
-    t1 += f * q0[1];
-    t2 += f * q0[2];
-    t3 += f * q0[3];
+    t0 += f * q0[0]; t1 += f * q0[1]; t2 += f * q0[2]; t3 += f * q0[3];
     let q1 = transpose(mat4x4f(subgroupShuffle(a0, 1u), subgroupShuffle(a0, 5u),
                               subgroupShuffle(a1, 1u), subgroupShuffle(a1, 5u)));
-    t4 += f * q1[0];
-    t5 += f * q1[1];
-    t6 += f * q1[2];
-    t7 += f * q1[3];
+    t4 += f * q1[0]; t5 += f * q1[1]; t6 += f * q1[2]; t7 += f * q1[3];
     let q2 = transpose(mat4x4f(subgroupShuffle(a0, 2u), subgroupShuffle(a0, 6u),
                               subgroupShuffle(a1, 2u), subgroupShuffle(a1, 6u)));
-    t8 += f * q2[0];
-    t9 += f * q2[1];
-    t10 += f * q2[2];
-    t11 += f * q2[3];
+    t8 += f * q2[0]; t9 += f * q2[1]; t10 += f * q2[2]; t11 += f * q2[3];
     let q3 = transpose(mat4x4f(subgroupShuffle(a0, 3u), subgroupShuffle(a0, 7u),
                               subgroupShuffle(a1, 3u), subgroupShuffle(a1, 7u)));
-    t12 += f * q3[0];
-    t13 += f * q3[1];
-    t14 += f * q3[2];
-    t15 += f * q3[3];
+    t12 += f * q3[0]; t13 += f * q3[1]; t14 += f * q3[2]; t15 += f * q3[3];
   }
   for (var i = 0u; i < 16u; i += 4u) {
     store(group, tile, i, t0, t1, t2, t3);
@@ -218,28 +190,16 @@ fn tt(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id: vec
     let f = mat4x4f(b[b_at + i], b[b_at + k4 + i], b[b_at + 2u * k4 + i], b[b_at + 3u * k4 + i]);
     let q0 = transpose(mat4x4f(subgroupShuffle(a0, 0u), subgroupShuffle(a0, 4u),
                               subgroupShuffle(a1, 0u), subgroupShuffle(a1, 4u)));
-    t0 += q0[0] * f;
-    t1 += q0[1] * f;
-    t2 += q0[2] * f;
-    t3 += q0[3] * f;
+    t0 += q0[0] * f; t1 += q0[1] * f; t2 += q0[2] * f; t3 += q0[3] * f;
     let q1 = transpose(mat4x4f(subgroupShuffle(a0, 1u), subgroupShuffle(a0, 5u),
                               subgroupShuffle(a1, 1u), subgroupShuffle(a1, 5u)));
-    t4 += q1[0] * f;
-    t5 += q1[1] * f;
-    t6 += q1[2] * f;
-    t7 += q1[3] * f;
+    t4 += q1[0] * f; t5 += q1[1] * f; t6 += q1[2] * f; t7 += q1[3] * f;
     let q2 = transpose(mat4x4f(subgroupShuffle(a0, 2u), subgroupShuffle(a0, 6u),
                               subgroupShuffle(a1, 2u), subgroupShuffle(a1, 6u)));
-    t8 += q2[0] * f;
-    t9 += q2[1] * f;
-    t10 += q2[2] * f;
-    t11 += q2[3] * f;
+    t8 += q2[0] * f; t9 += q2[1] * f; t10 += q2[2] * f; t11 += q2[3] * f;
     let q3 = transpose(mat4x4f(subgroupShuffle(a0, 3u), subgroupShuffle(a0, 7u),
                               subgroupShuffle(a1, 3u), subgroupShuffle(a1, 7u)));
-    t12 += q3[0] * f;
-    t13 += q3[1] * f;
-    t14 += q3[2] * f;
-    t15 += q3[3] * f;
+    t12 += q3[0] * f; t13 += q3[1] * f; t14 += q3[2] * f; t15 += q3[3] * f;
   }
   for (var i = 0u; i < 16u; i += 4u) {
     store(group, tile, i, t0, t1, t2, t3);

@@ -1,20 +1,21 @@
 // The lanes family of convolution kernels: subgroups of exactly eight lanes, one group of channels. See shaders/conv2d.lanes.wgsl,
-// and conv2d.lanes-narrow.wgsl for channels that do not come in fours.
+// conv2d.lanes-few.wgsl for few pixels and conv2d.lanes-narrow.wgsl for channels that do not come in fours.
 
-import { conv2dLanes, conv2dLanesNarrow } from "@roentgen/kernels";
+import { conv2dLanes, conv2dLanesFew, conv2dLanesNarrow } from "@roentgen/kernels";
 import { launch } from "../op.ts";
 import { empty } from "../tensor.ts";
 import { type Convolution, type ConvolutionFamily, flopsOf } from "./convolution.ts";
 import { sumOfSlices } from "./sum-slices.ts";
 
-/** Rows and columns of results that a workgroup computes. */
-const tile = { rows: 16, columns: 32 };
+/** Columns of results that a workgroup computes. */
+const columns = 32;
 
 export const lanes: ConvolutionFamily = {
   forward(shape, x, weight, bias) {
     const y = empty(x.device, [shape.batch, ...shape.window.output, shape.k]);
-    const grid = [Math.ceil(y.size / shape.k / tile.rows), Math.ceil(shape.k / tile.columns), 1] as const;
-    launch(kernels(shape).forward, { x, w: weight, bias: bias ?? weight, y, params: paramsOf(shape, bias !== null) }, grid, { flops: flopsOf(shape) });
+    const { kernels, rows } = kernelsFor(shape, y.size / shape.k);
+    const grid = [Math.ceil(y.size / shape.k / rows), Math.ceil(shape.k / columns), 1] as const;
+    launch(kernels.forward, { x, w: weight, bias: bias ?? weight, y, params: paramsOf(shape, bias !== null) }, grid, { flops: flopsOf(shape) });
     return y;
   },
 
@@ -22,16 +23,18 @@ export const lanes: ConvolutionFamily = {
     const dx = empty(dy.device, [shape.batch, ...shape.input, shape.c]);
     const [down, across] = shape.window.stride;
     const phase = shape.batch * Math.ceil(shape.input[0] / down) * Math.ceil(shape.input[1] / across);
-    const grid = [Math.ceil(phase / tile.rows), Math.ceil(shape.c / tile.columns), down * across] as const;
-    launch(kernels(shape).backwardX, { w: weight, bias: bias ?? weight, dy, dx, params: paramsOf(shape, bias !== null) }, grid, { flops: flopsOf(shape) });
+    const { kernels, rows } = kernelsFor(shape, phase);
+    const grid = [Math.ceil(phase / rows), Math.ceil(shape.c / columns), down * across] as const;
+    launch(kernels.backwardX, { w: weight, bias: bias ?? weight, dy, dx, params: paramsOf(shape, bias !== null) }, grid, { flops: flopsOf(shape) });
     return dx;
   },
 
   backwardWeight(shape, x, dy) {
     const { slice, slices } = lanesSlices(shape);
-    const grid = [Math.ceil(shape.k / tile.rows), filterColumns(shape), slices] as const;
+    const kernels = isWide(shape) ? conv2dLanes : conv2dLanesNarrow;
+    const grid = [filterRows(shape), filterColumns(shape), slices] as const;
     return sumOfSlices(x, slices, [shape.k, ...shape.window.kernel, shape.c], (partial) =>
-      launch(kernels(shape).backwardWeight, { x, dy, partial, params: paramsOf(shape, false, slice) }, grid, { flops: flopsOf(shape) }));
+      launch(kernels.backwardWeight, { x, dy, partial, params: paramsOf(shape, false, slice) }, grid, { flops: flopsOf(shape) }));
   },
 };
 
@@ -40,9 +43,9 @@ export const lanes: ConvolutionFamily = {
  * of 64 at least.
  */
 export function lanesSlices(shape: Convolution): { slice: number; slices: number } {
-  const { batch, k, window: { output } } = shape;
+  const { batch, window: { output } } = shape;
   const pixels = batch * output[0] * output[1];
-  const tiles = Math.ceil(k / tile.rows) * filterColumns(shape);
+  const tiles = filterRows(shape) * filterColumns(shape);
   const wanted = Math.min(Math.ceil(96 / tiles), Math.max(1, Math.floor(pixels / 64)));
   const slice = Math.ceil(pixels / wanted / 4) * 4;
   return { slice, slices: Math.ceil(pixels / slice) };
@@ -50,12 +53,20 @@ export function lanesSlices(shape: Convolution): { slice: number; slices: number
 
 const isWide = ({ c, k }: Convolution): boolean => c % 4 === 0 && k % 4 === 0;
 
-const kernels = (shape: Convolution) => (isWide(shape) ? conv2dLanes : conv2dLanesNarrow);
+/** The kernels for so many pixels, and how many of these a workgroup takes: 16 where tiles of 32 would leave much of the last one empty. */
+function kernelsFor(shape: Convolution, pixels: number) {
+  if (!isWide(shape)) return { kernels: conv2dLanesNarrow, rows: 16 };
+  const halves = Math.ceil(pixels / 16);
+  return halves % 2 === 1 && halves < 9 ? { kernels: conv2dLanesFew, rows: 16 } : { kernels: conv2dLanes, rows: 32 };
+}
+
+/** Tiles down a filter. */
+const filterRows = (shape: Convolution): number => Math.ceil(shape.k / (isWide(shape) ? 32 : 16));
 
 /** Tiles across a filter: wide kernels cut each tap's channels by themselves, narrow ones all taps' in one row. */
 export function filterColumns(shape: Convolution): number {
   const { c, window: { kernel: [r, s] } } = shape;
-  return isWide(shape) ? r * s * Math.ceil(c / tile.columns) : Math.ceil((r * s * c) / tile.columns);
+  return isWide(shape) ? r * s * Math.ceil(c / columns) : Math.ceil((r * s * c) / columns);
 }
 
 function paramsOf({ batch, input, c, k, window }: Convolution, hasBias: boolean, slice = 4) {
