@@ -55,9 +55,9 @@ function normalised(name: string, x: Tensor, weight: Tensor, bias: Tensor, resid
   const sizes = { rows, columns, channels, eps, momentum };
   const params = { ...sizes, ...work.apply };
   const sumParams = { ...sizes, ...work.sums };
-  const perChannel = flatGrid(channels, mergeGroup);
+  const perChannel = groups(k.merge, channels);
   const flags = { RELU: Number(relu), FROZEN: Number(!train) };
-  const frozen = { FROZEN: flags.FROZEN, WORKGROUP: mergeGroup };
+  const frozen = { FROZEN: flags.FROZEN };
 
   const vector = (label: string) => empty(x.device, [channels], { label });
   const partial = () => empty(x.device, [work.sums.stripes, 2, channels], { label: "partial sums" });
@@ -65,11 +65,11 @@ function normalised(name: string, x: Tensor, weight: Tensor, bias: Tensor, resid
   if (train) {
     const partials = partial();
     launch(k.statistics, { x, partials, params: sumParams }, work.sumsGrid);
-    launch(k.merge, { first_row: x, stripe_statistics: partials, batch_mean: mean, batch_invstd: spread, running_mean: running.mean, running_variance: running.variance, batches: running.count, params: sumParams }, perChannel, { overrides: { WORKGROUP: mergeGroup } });
+    launch(k.merge, { first_row: x, stripe_statistics: partials, batch_mean: mean, batch_invstd: spread, running_mean: running.mean, running_variance: running.variance, batches: running.count, params: sumParams }, perChannel);
   }
   const y = emptyLike(x);
   const inputs = { x, mean_in: mean, spread_in: spread, weight, bias };
-  if (residual) launch(k.normaliseResidual, { ...inputs, residual, y, params }, work.applyGrid, { overrides: { FROZEN: flags.FROZEN } });
+  if (residual) launch(k.normaliseResidual, { ...inputs, residual, y, params }, work.applyGrid, { overrides: frozen });
   else launch(k.normalise, { ...inputs, y, params }, work.applyGrid, { overrides: flags });
 
   const channelInputs = { channel_mean: mean, channel_spread: spread, channel_weight: weight, channel_bias: bias };
@@ -84,7 +84,7 @@ function normalised(name: string, x: Tensor, weight: Tensor, bias: Tensor, resid
   /** Constant statistics: what x needs, without the sums. */
   const constants = () => {
     const coefficients = empty(x.device, [5, channels], { label: "coefficients" });
-    launch(k.coefficientsOnly, { ...channelInputs, coefficients, params: sumParams }, perChannel, { overrides: { WORKGROUP: mergeGroup } });
+    launch(k.coefficientsOnly, { ...channelInputs, coefficients, params: sumParams }, perChannel);
     return coefficients;
   };
   const pass = once((dy) => {
@@ -116,9 +116,6 @@ function once<T>(compute: (dy: Tensor) => T): ((dy: Tensor) => T) & { known(dy: 
   return Object.assign((dy: Tensor) => (known(dy) ?? (last = { dy, value: compute(dy) }).value), { known });
 }
 
-/** Threads a group where each serves one channel: few, since channels are few. */
-const mergeGroup = 16;
-
 interface Stripes {
   readonly per_thread: number;
   readonly stripes: number;
@@ -133,9 +130,9 @@ function stripes(rows: number, columns: number, software: boolean): { sums: Stri
     const count = Math.ceil(rows / per_thread);
     return [{ per_thread, stripes: count }, flatGrid(count * columns, vectors.statistics.overrides.WORKGROUP)];
   };
-  const wanted = Math.min(512, Math.ceil((software ? 1024 : 32_768) / columns));
+  const wanted = Math.min(512, Math.ceil((software ? 512 : 32_768) / columns));
   const [sums, sumsGrid] = deal(Math.max(16, 4 * Math.ceil(rows / wanted / 4)));
-  const [apply, applyGrid] = deal(software ? 16 : 4);
+  const [apply, applyGrid] = deal(software ? 32 : 4);
   return { sums, sumsGrid, apply, applyGrid };
 }
 
