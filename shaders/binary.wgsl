@@ -90,28 +90,35 @@ fn backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) g
   dx4[i] = slope(KIND, SIDE, a4[i], b4[i]) * dy4[i];
 }
 
-// Where in a and b the result number i comes from.
+// Where in a and b the result number i comes from: one division an axis, none for the outermost.
 fn places(i: u32, rank: u32) -> vec2u {
   var rest = i;
   var at = vec2u(0u);
-  for (var k = rank; k > 0u; k--) {
-    let axis = k - 1u;
+  for (var axis = rank - 1u; axis > 0u; axis--) {
     let size = params.dims[axis / 4u][axis % 4u];
-    at += (rest % size) * vec2u(params.a_strides[axis / 4u][axis % 4u], params.b_strides[axis / 4u][axis % 4u]);
-    rest /= size;
+    let quotient = rest / size;
+    at += (rest - quotient * size) * vec2u(params.a_strides[axis / 4u][axis % 4u], params.b_strides[axis / 4u][axis % 4u]);
+    rest = quotient;
   }
-  return at;
-}
-
-// Strides of a and b along the last axis.
-fn steps(rank: u32) -> vec2u {
-  let axis = rank - 1u;
-  return vec2u(params.a_strides[axis / 4u][axis % 4u], params.b_strides[axis / 4u][axis % 4u]);
+  return at + rest * vec2u(params.a_strides[0].x, params.b_strides[0].x);
 }
 
 @group(0) @binding(1) var<storage, read> a: array<f32>;
 @group(0) @binding(2) var<storage, read> b: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
+
+// As many neighbours along the last axis as a thread has lanes.
+fn lanes_of_a(at: u32, lanes: u32, rank: u32) -> vec4f {
+  if (lanes == 1u) { return vec4f(a[at]); }
+  let step = params.a_strides[(rank - 1u) / 4u][(rank - 1u) % 4u];
+  return vec4f(a[at], a[at + step], a[at + 2u * step], a[at + 3u * step]);
+}
+
+fn lanes_of_b(at: u32, lanes: u32, rank: u32) -> vec4f {
+  if (lanes == 1u) { return vec4f(b[at]); }
+  let step = params.b_strides[(rank - 1u) / 4u][(rank - 1u) % 4u];
+  return vec4f(b[at], b[at + step], b[at + 2u * step], b[at + 3u * step]);
+}
 
 @compute @workgroup_size(WORKGROUP)
 fn forward_broadcast(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -119,18 +126,8 @@ fn forward_broadcast(@builtin(global_invocation_id) id: vec3u, @builtin(num_work
   if (thread >= params.n) { return; }
   let i = thread * LANES;
   let at = places(i, RANK);
-  if (LANES == 1u) {
-    y[i] = value(KIND, vec4f(a[at.x]), vec4f(b[at.y])).x;
-    return;
-  }
-  let s = steps(RANK);
-  let u = vec4f(a[at.x], a[at.x + s.x], a[at.x + 2u * s.x], a[at.x + 3u * s.x]);
-  let v = vec4f(b[at.y], b[at.y + s.y], b[at.y + 2u * s.y], b[at.y + 3u * s.y]);
-  let w = value(KIND, u, v);
-  y[i] = w.x;
-  y[i + 1u] = w.y;
-  y[i + 2u] = w.z;
-  y[i + 3u] = w.w;
+  let w = value(KIND, lanes_of_a(at.x, LANES, RANK), lanes_of_b(at.y, LANES, RANK));
+  for (var k = 0u; k < LANES; k++) { y[i + k] = w[k]; }
 }
 
 @group(0) @binding(3) var<storage, read> dy: array<f32>;
@@ -142,16 +139,6 @@ fn backward_broadcast(@builtin(global_invocation_id) id: vec3u, @builtin(num_wor
   if (thread >= params.n) { return; }
   let i = thread * LANES;
   let at = places(i, RANK);
-  if (LANES == 1u) {
-    dx[i] = slope(KIND, SIDE, vec4f(a[at.x]), vec4f(b[at.y])).x * dy[i];
-    return;
-  }
-  let s = steps(RANK);
-  let u = vec4f(a[at.x], a[at.x + s.x], a[at.x + 2u * s.x], a[at.x + 3u * s.x]);
-  let v = vec4f(b[at.y], b[at.y + s.y], b[at.y + 2u * s.y], b[at.y + 3u * s.y]);
-  let w = slope(KIND, SIDE, u, v) * vec4f(dy[i], dy[i + 1u], dy[i + 2u], dy[i + 3u]);
-  dx[i] = w.x;
-  dx[i + 1u] = w.y;
-  dx[i + 2u] = w.z;
-  dx[i + 3u] = w.w;
+  let w = slope(KIND, SIDE, lanes_of_a(at.x, LANES, RANK), lanes_of_b(at.y, LANES, RANK));
+  for (var k = 0u; k < LANES; k++) { dx[i + k] = w[k] * dy[i + k]; }
 }

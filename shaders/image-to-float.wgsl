@@ -17,10 +17,11 @@ fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
   let word = id.y * groups.x * WORKGROUP + id.x;
   if (4u * word >= params.n) { return; }
   let bytes = x[word];
+  var c = 4u * word % params.channels;
   for (var k = 0u; k < 4u; k++) {
     let i = 4u * word + k;
     if (i >= params.n) { return; }
-    let c = i % params.channels;
     y[i] = (f32((bytes >> (8u * k)) & 255u) / 255.0 - params.mean[c]) / params.deviation[c];
+    c = select(c + 1u, 0u, c + 1u == params.channels);
   }
 }

@@ -22,7 +22,8 @@ fn start_of(row: u32) -> u32 {
 
 // The row of an element.
 fn row_of(i: u32) -> u32 {
-  return i / (params.length * params.inner) * params.inner + i % params.inner;
+  let above = i / params.inner;
+  return above / params.length * params.inner + (i - above * params.inner);
 }
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;

@@ -20,7 +20,7 @@ const random = shape.chain((s) =>
   ),
 );
 
-checkOp("shape", cases, { arbitrary: random, runs: 400 });
+checkOp("shape", cases, { arbitrary: random, runs: 250 });
 
 withDevice("shape ops", (device) => {
   it("move integers as they are", async () => {
