@@ -39,6 +39,15 @@ const schedule = z.strictObject({
   warmUpEpochs: z.int().min(0).default(0),
 });
 
+const fraction = z.number().min(0).max(1);
+
+/** Random crop (area and aspect ratio; false: the whole image), mirror image with a probability, rotation. */
+const classificationAugment = z.strictObject({
+  crop: z.union([z.literal(false), z.strictObject({ area: z.tuple([fraction, fraction]).default([0.08, 1]), ratio: z.tuple([positive, positive]).default([3 / 4, 4 / 3]) })]).default(false),
+  flip: z.union([z.literal(false), fraction]).default(false),
+  rotateDegrees: z.union([z.literal(false), positive]).default(false),
+});
+
 const task = z.strictObject({
   /** Name of the data set, as the caller resolves it: `demo/plane`, or a folder. */
   data: z.string().min(1),
@@ -55,8 +64,7 @@ const task = z.strictObject({
   labelSmoothing: z.number().min(0).max(1).default(0),
   optimizer,
   schedule: schedule.prefault({}),
-  /** Augmentations of the training images, by the data package's names, in order. */
-  augment: z.array(z.string()).default([]),
+  augment: z.union([z.enum(["none", "segmentation"]), classificationAugment]).default("none"),
   /** Averages the probabilities of ten crops at test time. */
   tenCrop: z.boolean().default(false),
 });

@@ -1,0 +1,20 @@
+import type { StateDict } from "@roentgen/core";
+import { imagenetInput, type Numerics } from "@roentgen/checkpoints";
+
+/** Where a trial's first weights come from. */
+export type LoadedInit =
+  | { readonly kind: "random" }
+  | { readonly kind: "weights"; readonly tensors: StateDict; readonly numerics: Numerics | undefined }
+  | { readonly kind: "unavailable"; readonly reason: string };
+
+export interface InitSource {
+  /** For the report: what these weights are and where they came from. */
+  readonly description: string;
+  load(): Promise<LoadedInit>;
+}
+
+/** Drawn anew for each trial from its seed, as torchvision draws them. */
+export const randomInit: InitSource = { description: "drawn at random for each trial (Kaiming normal, fan_out)", load: async () => ({ kind: "random" }) };
+
+/** Mean and SD that a model's input is normalised with. */
+export const inputOf = (init: LoadedInit): Numerics["input"] => (init.kind === "weights" ? (init.numerics?.input ?? imagenetInput) : imagenetInput);

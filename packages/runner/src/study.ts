@@ -1,0 +1,242 @@
+// A study: every task from every initialisation, several trials each, in a fixed order. What is finished is kept in the store
+// and not done again; a trial under way goes on from its last state. A second call with the same configuration and data ends
+// with the same numbers, bit for bit, however often it was interrupted.
+
+import { CheckpointError, hashString, mix32, RoentgenError } from "@roentgen/core";
+import { formatSafetensors, numericsToMetadata, imagenetInput } from "@roentgen/checkpoints";
+import type { Dataset } from "@roentgen/data";
+import type { Device } from "@roentgen/gpu";
+import type { StudyConfig, TaskConfig } from "./config.ts";
+import type { Listener, StudyEvent } from "./events.ts";
+import { inputOf, type InitSource, type LoadedInit } from "./inits.ts";
+import { cellsOf, comparisonsOf, formatReport } from "./report.ts";
+import { reportHtml } from "./report-html.ts";
+import type { DataSummary, Environment, Report, TrialResult } from "./results.ts";
+import type { Store } from "./store.ts";
+import { Trial, type TrialSpec } from "./trial.ts";
+import { formatTrialState, parseTrialState } from "./trial-state.ts";
+
+export interface StudyOptions {
+  readonly config: StudyConfig;
+  readonly device: Device;
+  /** The data set a task names. */
+  readonly datasets: (name: string) => Promise<Dataset>;
+  readonly inits: ReadonlyMap<string, InitSource>;
+  readonly store: Store;
+  readonly environment: Environment;
+  readonly listener?: Listener;
+  /** Aborted: the step under way ends, its state is saved, and `StudyInterrupted` is thrown. */
+  readonly signal?: AbortSignal;
+  /** Seconds of work a kill may cost: a trial's state is written at the end of an epoch if the last one is older. */
+  readonly checkpointSeconds?: number;
+  /** Whether to keep each trial's best weights as safetensors. */
+  readonly keepModels?: boolean;
+}
+
+/** The study was stopped on request and can go on from what it saved. */
+export class StudyInterrupted extends RoentgenError {
+  override name = "StudyInterrupted";
+}
+
+interface Planned {
+  readonly name: string;
+  readonly taskName: string;
+  readonly task: TaskConfig;
+  readonly initName: string;
+  readonly seed: number;
+}
+
+const never = new AbortController().signal;
+
+/** Runs a study to its end and returns its report, which is also in the store (report.json, report.html, models/). */
+export async function runStudy(options: StudyOptions): Promise<Report> {
+  const { config, device, store, environment, signal = never, listener = () => undefined } = options;
+  const loaded = await loadInits(options);
+  const unavailable = Object.fromEntries([...loaded].flatMap(([name, init]) => (init.kind === "unavailable" ? [[name, init.reason]] : [])));
+  const sets = await loadDatasets(options);
+  const planned = plan(config).filter((p) => !(p.initName in unavailable));
+  const identity = (p: Planned) => trialIdentity(p, sets.get(p.taskName) as Dataset, device);
+  const results = new Map<string, TrialResult>();
+  for (const p of planned) {
+    const result = await readResult(store, p.name, identity(p));
+    if (result) results.set(p.name, result);
+  }
+  listener({ kind: "study", trials: planned.map((p) => p.name), done: [...results.keys()], chosen: chosen(config, sets), unavailable });
+  const report = (): Report => {
+    const trials = planned.flatMap((p) => results.get(p.name) ?? []);
+    return {
+      format: 1, config, environment, unavailable, trials, cells: cellsOf(config, trials), comparisons: comparisonsOf(config, trials),
+      data: Object.fromEntries([...sets].map(([task, set]) => [task, summaryOf(set)])),
+      sources: Object.fromEntries(config.inits.map((name) => [name, options.inits.get(name)?.description ?? ""])),
+      seconds: trials.reduce((sum, t) => sum + t.seconds, 0),
+    };
+  };
+  const progress = new TimeLeft(planned, sets);
+  for (const [index, p] of planned.entries()) {
+    if (results.has(p.name)) continue;
+    const dataset = sets.get(p.taskName) as Dataset;
+    const spec: TrialSpec = { ...p, dataset, init: loaded.get(p.initName) as LoadedInit };
+    const result = await runTrial(spec, { ...options, signal, listener: progress.listen(listener, p.name) }, identity(p), { index, of: planned.length });
+    if (!result) throw new StudyInterrupted(`study "${config.name}" was interrupted in ${p.name}; its state is saved. Run the same command again to go on.`);
+    results.set(p.name, result);
+    listener({ kind: "result", trial: p.name, result });
+    await writeReport(store, report());
+  }
+  const final = report();
+  await writeReport(store, final);
+  return final;
+}
+
+async function runTrial(spec: TrialSpec, options: StudyOptions & { listener: Listener; signal: AbortSignal }, identity: string, at: { index: number; of: number }): Promise<TrialResult | null> {
+  const { device, store, listener, signal, checkpointSeconds = 30, keepModels = true } = options;
+  const stateFile = `trials/${spec.name}.state`;
+  const trial = device.scope(() => new Trial(device, spec));
+  try {
+    await resume(trial, store, stateFile, identity, listener);
+    listener({ kind: "trial", trial: spec.name, ...at, epochs: spec.task.epochs, stepsPerEpoch: trial.stepsPerEpoch, resumedAt: trial.stepsDone });
+    await trial.build((done, total) => listener({ kind: "compile", trial: spec.name, done, total }));
+    let saved = performance.now();
+    const result = await trial.run({
+      listener, signal,
+      checkpoint: async (_, reason) => {
+        if (reason === "epoch" && performance.now() - saved < checkpointSeconds * 1000) return;
+        await store.write(stateFile, formatTrialState(await trial.state(), identity));
+        saved = performance.now();
+      },
+    });
+    if (!result) return null;
+    const model = keepModels ? `models/${spec.name}.safetensors` : null;
+    if (model) await store.write(model, formatSafetensors(await trial.stateDict(), modelMetadata(spec, result)));
+    const complete = { ...result, model };
+    await store.write(`trials/${spec.name}.json`, new TextEncoder().encode(JSON.stringify({ identity, result: complete })));
+    await store.remove(stateFile);
+    return complete;
+  } finally {
+    trial.dispose();
+    device.trim();
+  }
+}
+
+async function resume(trial: Trial, store: Store, file: string, identity: string, listener: Listener): Promise<void> {
+  const bytes = await store.read(file);
+  if (!bytes) return;
+  try {
+    const state = parseTrialState(bytes, identity);
+    if (state) trial.restore(state);
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+    listener({ kind: "note", text: `${trial.name}: the saved state cannot be read (${error.message}); the trial starts again.` });
+  }
+}
+
+async function loadInits({ config, inits }: StudyOptions): Promise<Map<string, LoadedInit>> {
+  const loaded = new Map<string, LoadedInit>();
+  for (const name of config.inits) {
+    const source = inits.get(name);
+    loaded.set(name, source ? await source.load() : { kind: "unavailable", reason: `there is no initialisation named "${name}"; known: ${[...inits.keys()].join(", ")}` });
+  }
+  return loaded;
+}
+
+async function loadDatasets({ config, datasets }: StudyOptions): Promise<Map<string, Dataset>> {
+  const sets = new Map<string, Dataset>();
+  for (const [name, task] of Object.entries(config.tasks)) sets.set(name, await datasets(task.data));
+  return sets;
+}
+
+/** All trials, round by round, so that an early look at the report finds every cell begun. */
+function plan(config: StudyConfig): Planned[] {
+  return Array.from({ length: config.trials }, (_, run) => run).flatMap((run) =>
+    Object.entries(config.tasks).flatMap(([taskName, task]) =>
+      config.inits.map((initName) => ({ name: `${taskName}-${initName}-${run}`, taskName, task, initName, seed: seedOf(config.seed, taskName, initName, run) })),
+    ),
+  );
+}
+
+/** The protocol's f(task, model, run). */
+const seedOf = (study: number, task: string, init: string, run: number): number => mix32(mix32(study) ^ hashString(`${task}/${init}/${run}`));
+
+/** What a trial's numbers depend on, besides the code. */
+const trialIdentity = (p: Planned, dataset: Dataset, device: Device): string =>
+  JSON.stringify({ task: p.task, init: p.initName, seed: p.seed, data: dataset.hash, adapter: device.info.description || device.info.device });
+
+async function readResult(store: Store, name: string, identity: string): Promise<TrialResult | null> {
+  const bytes = await store.read(`trials/${name}.json`);
+  if (!bytes) return null;
+  try {
+    const saved = JSON.parse(new TextDecoder().decode(bytes)) as { identity: string; result: TrialResult };
+    return saved.identity === identity ? saved.result : null;
+  } catch {
+    return null; // A file that is no JSON was not written by us: the trial runs again and replaces it.
+  }
+}
+
+async function writeReport(store: Store, report: Report): Promise<void> {
+  await store.write("report.json", formatReport(report));
+  await store.write("report.html", new TextEncoder().encode(reportHtml(report)));
+}
+
+function modelMetadata({ task, init, initName, taskName, seed, dataset }: TrialSpec, result: TrialResult): Map<string, string> {
+  const { strideOn, padding, eps } = task.model;
+  return new Map([
+    ...numericsToMetadata({ strideOn, padding, bnEps: eps, input: init.kind === "weights" ? inputOf(init) : imagenetInput }),
+    ["roentgen.task", taskName], ["roentgen.init", initName], ["roentgen.seed", String(seed)], ["roentgen.data", dataset.hash],
+    ["roentgen.classes", JSON.stringify(dataset.task.classes)], ["roentgen.size", String(task.size)], ["roentgen.headline", String(result.headline)],
+  ]);
+}
+
+const splitNames = { train: "train", validation: "val", test: "test" } as const;
+
+function summaryOf(set: Dataset): DataSummary {
+  const each = <T>(of: (samples: ReturnType<Dataset["split"]>) => T) =>
+    Object.fromEntries(Object.entries(splitNames).map(([name, split]) => [name, of(set.split(split))])) as Record<keyof typeof splitNames, T>;
+  return { name: set.name, hash: set.hash, classes: set.task.classes, images: each((s) => s.length), subjects: each((s) => [...new Set(s.map((x) => x.subject))]) };
+}
+
+/** What will be done, in words. */
+function chosen(config: StudyConfig, sets: ReadonlyMap<string, Dataset>): string[] {
+  return Object.entries(config.tasks).map(([name, task]) => {
+    const { images, hash } = summaryOf(sets.get(name) as Dataset);
+    const { kind, depth, strideOn } = task.model;
+    return `${name}: ${kind === "unet" ? "U-Net, " : ""}ResNet-${depth} (stride on the ${strideOn}), ${task.size} px, batch ${task.batch}, at most ${task.epochs} epochs, ${task.optimizer.kind} ${task.optimizer.lr}, ${task.loss}; ` +
+      `${images.train} / ${images.validation} / ${images.test} images (sha256 ${hash.slice(0, 12)})`;
+  });
+}
+
+/** Estimates what is left of the study from the seconds a step took, task by task, as if no trial ended early. */
+class TimeLeft {
+  readonly #steps = new Map<string, { total: number; done: number; task: string }>();
+  readonly #secondsPerImage = new Map<string, number>();
+  readonly #batch = new Map<string, number>();
+
+  constructor(planned: readonly Planned[], sets: ReadonlyMap<string, Dataset>) {
+    for (const { name, taskName, task } of planned) {
+      const perEpoch = Math.floor((sets.get(taskName)?.split("train").length ?? 0) / task.batch);
+      this.#steps.set(name, { total: perEpoch * task.epochs, done: 0, task: taskName });
+      this.#batch.set(taskName, task.batch);
+    }
+  }
+
+  listen(listener: Listener, trial: string): Listener {
+    return (event) => listener(this.#complete(event, trial));
+  }
+
+  #complete(event: StudyEvent, trial: string): StudyEvent {
+    if (event.kind !== "step") return event;
+    const mine = this.#steps.get(trial);
+    if (!mine) return event;
+    for (const [name, entry] of this.#steps) {
+      if (name === trial) break;
+      entry.done = entry.total;
+    }
+    mine.done = event.epoch * event.stepsPerEpoch + event.step;
+    const before = this.#secondsPerImage.get(mine.task);
+    const now = 1 / event.imagesPerSecond;
+    this.#secondsPerImage.set(mine.task, before === undefined ? now : 0.9 * before + 0.1 * now);
+    const known = [...this.#secondsPerImage.values()];
+    const typical = known.reduce((a, b) => a + b, 0) / known.length;
+    let secondsLeft = 0;
+    for (const { total, done, task } of this.#steps.values()) secondsLeft += (total - done) * (this.#batch.get(task) ?? 1) * (this.#secondsPerImage.get(task) ?? typical);
+    return { ...event, secondsLeft };
+  }
+}

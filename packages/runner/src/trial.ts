@@ -1,0 +1,333 @@
+// One trial: a model fine-tuned on one task from one initialisation with one seed, validated after every epoch, the best
+// weights tested. Every draw depends on the seed and the position alone, so a trial that was interrupted and resumed, or run
+// again to look for a NaN, passes through the same bits.
+
+import { NonFiniteError, type StateDict, type TypedArray } from "@roentgen/core";
+import { type Batch, batchCount, batches, classificationAugment, type Dataset, resizeTo, segmentationAugment, type SplitName, type Step as View, TEN, tenCropView } from "@roentgen/data";
+import { type Buffer, type Device, firstNonFinite } from "@roentgen/gpu";
+import { OverlapMeter } from "@roentgen/metrics";
+import { dispose, memoryOf, type Schedule, stateDict } from "@roentgen/nn";
+import { backward, imageToFloat, noGrad, record, Ring, spec, type Step, type Tensor } from "@roentgen/tensor";
+import { type AnyOptimizer, buildModel, buildOptimizer, buildSchedule, type Model } from "./build-model.ts";
+import type { TaskConfig } from "./config.ts";
+import type { Listener } from "./events.ts";
+import { inputOf, type LoadedInit } from "./inits.ts";
+import { hostLoss, lossOf } from "./losses.ts";
+import { maskExample } from "./mask-example.ts";
+import type { EpochRecord, MaskExample, Scores, TrialResult } from "./results.ts";
+import { classificationScores, probabilitiesOf, segmentationScores } from "./scores.ts";
+import type { Progress, TrialState } from "./trial-state.ts";
+
+export interface TrialSpec {
+  readonly name: string;
+  readonly taskName: string;
+  readonly task: TaskConfig;
+  readonly initName: string;
+  readonly init: LoadedInit;
+  readonly seed: number;
+  readonly dataset: Dataset;
+}
+
+export interface TrialHooks {
+  readonly listener: Listener;
+  /** Aborted: stop after the step under way. */
+  readonly signal: AbortSignal;
+  /** Called at the end of an epoch, and when interrupted: a good moment to write `state()` down. */
+  readonly checkpoint: (trial: Trial, reason: "epoch" | "interrupted") => Promise<void>;
+}
+
+/** Masks drawn in the report, from the first test images. */
+const exampleCount = 6;
+
+export class Trial {
+  readonly #device: Device;
+  readonly #spec: TrialSpec;
+  readonly #model: Model;
+  readonly #optimizer: AnyOptimizer;
+  readonly #schedule: Schedule;
+  readonly #ring: Ring;
+  readonly #train: Step<{ loss: Tensor }>;
+  readonly #evaluate: Step<Tensor>;
+  readonly #memory: readonly Buffer[];
+  #best: Float32Array[] = [];
+  #epoch = 0;
+  #step = 0;
+  #losses: number[] = [];
+  #epochs: EpochRecord[] = [];
+  #bestEpoch = -1;
+  #bestLoss = Infinity;
+  #badEpochs = 0;
+  #secondsBefore = 0;
+  #started = performance.now();
+
+  constructor(device: Device, trial: TrialSpec) {
+    this.#device = device;
+    this.#spec = trial;
+    const { task, dataset, init, seed } = trial;
+    this.#model = buildModel(device, task.model, this.#classes, init, seed, trial.initName);
+    this.#optimizer = buildOptimizer(this.#model, task);
+    this.#schedule = buildSchedule(task);
+    this.#ring = new Ring(device);
+    this.#memory = memoryOf(this.#model);
+    const input = inputOf(init);
+    const images = (batch: number) => spec("u8", [batch, task.size, task.size, 3]);
+    const target = dataset.task.kind === "multiclass" ? spec("u32", [task.batch]) : spec("f32", [task.batch, ...(dataset.task.kind === "mask" ? [task.size, task.size, 1] : [this.#classes])]);
+    this.#model.train();
+    this.#train = record(device, "train", (x, y) => {
+      const loss = lossOf(this.#model.forward(imageToFloat(x as Tensor, input)), y as Tensor, task);
+      this.#optimizer.step(backward(loss));
+      this.#ring.push(loss);
+      return { loss };
+    }, [images(task.batch), target]);
+    this.#model.eval();
+    this.#evaluate = record(device, "evaluate", (x) => noGrad(() => this.#model.forward(imageToFloat(x as Tensor, input))), [images(this.#evaluationBatch)]);
+  }
+
+  get name(): string {
+    return this.#spec.name;
+  }
+
+  get stepsPerEpoch(): number {
+    return batchCount(this.#spec.dataset, "train", { batch: this.#spec.task.batch, dropLast: true });
+  }
+
+  /** Steps done so far, over all epochs. */
+  get stepsDone(): number {
+    return this.#epoch * this.stepsPerEpoch + this.#step;
+  }
+
+  get #classes(): number {
+    return this.#spec.dataset.task.classes.length;
+  }
+
+  get #evaluationBatch(): number {
+    return this.#spec.task.evaluationBatch ?? this.#spec.task.batch;
+  }
+
+  /** Compiles both plans. */
+  async build(onProgress: (done: number, total: number) => void = () => undefined): Promise<void> {
+    await this.#train.build(onProgress);
+    await this.#evaluate.build(onProgress);
+  }
+
+  /** Trains to the end and tests the best weights; null if interrupted. Throws NonFiniteError with the step and the op. */
+  async run(hooks: TrialHooks): Promise<TrialResult | null> {
+    const { task } = this.#spec;
+    while (this.#epoch < task.epochs && this.#badEpochs <= task.patience) {
+      if (!(await this.#trainEpoch(hooks))) {
+        await hooks.checkpoint(this, "interrupted");
+        return null;
+      }
+      await hooks.checkpoint(this, "epoch");
+    }
+    return this.#test();
+  }
+
+  /** One epoch and its validation; false if interrupted. */
+  async #trainEpoch({ listener, signal }: TrialHooks): Promise<boolean> {
+    const { task, name } = this.#spec;
+    const epoch = this.#epoch;
+    const rate = this.#schedule.rate(epoch);
+    this.#optimizer.rate = rate;
+    const began = performance.now();
+    const firstStep = this.#step;
+    let unread = 0;
+    let lastRead = began;
+    for (const batch of this.#batches("train", { epoch, start: this.#step })) {
+      if (signal.aborted) break;
+      this.#train.run(batch.images, targetOf(batch));
+      this.#step++;
+      unread++;
+      const isLast = this.#step === this.stepsPerEpoch;
+      if (!isLast && unread < this.#ring.size && performance.now() - lastRead < 300 && unread < 8) continue;
+      await this.#readLosses();
+      const now = performance.now();
+      const imagesPerSecond = (unread * task.batch * 1000) / (now - lastRead);
+      [unread, lastRead] = [0, now];
+      listener({ kind: "step", trial: name, epoch, step: this.#step, stepsPerEpoch: this.stepsPerEpoch, loss: this.#losses.at(-1) ?? NaN, imagesPerSecond, secondsLeft: null });
+    }
+    if (unread > 0) await this.#readLosses();
+    if (this.#step < this.stepsPerEpoch) return false;
+    const trainSeconds = (performance.now() - began) / 1000;
+    const validationLoss = await this.#validate();
+    this.#schedule.observe(validationLoss);
+    const isBest = validationLoss < this.#bestLoss;
+    if (isBest) [this.#bestLoss, this.#bestEpoch, this.#badEpochs, this.#best] = [validationLoss, epoch, 0, await this.#readMemory()];
+    else this.#badEpochs++;
+    const trainLoss = mean(this.#losses.slice(-this.stepsPerEpoch));
+    const imagesPerSecond = ((this.stepsPerEpoch - firstStep) * task.batch) / Math.max(trainSeconds, 1e-9);
+    const entry = { epoch, rate, trainLoss, validationLoss, seconds: (performance.now() - began) / 1000, imagesPerSecond };
+    this.#epochs.push(entry);
+    [this.#epoch, this.#step] = [epoch + 1, 0];
+    listener({ kind: "epoch", trial: name, record: entry, isBest });
+    return true;
+  }
+
+  async #readLosses(): Promise<void> {
+    for (const loss of await this.#ring.read()) {
+      if (!Number.isFinite(loss)) await this.#explain(this.#losses.length, loss);
+      this.#losses.push(loss);
+    }
+  }
+
+  /** Goes through the trial again, up to the step whose loss was not finite, and finds the dispatch that began it. */
+  async #explain(step: number, loss: number): Promise<never> {
+    const again = new Trial(this.#device, this.#spec);
+    try {
+      const [epoch, within] = [Math.floor(step / this.stepsPerEpoch), step % this.stepsPerEpoch];
+      const first = await again.#findNonFinite(epoch, within, this.#epochs);
+      throw new NonFiniteError(`${this.name}: the loss of step ${step + 1} (epoch ${epoch + 1}) is ${loss}; the first op that wrote a value that is not finite is ${first ?? "none: the loss itself"}. Lower the learning rate (${this.#optimizer.rate}), or set optimizer.maxGradNorm.`);
+    } finally {
+      again.dispose();
+    }
+  }
+
+  async #findNonFinite(epoch: number, within: number, history: readonly EpochRecord[]): Promise<string | null> {
+    for (let e = 0; e <= epoch; e++) {
+      this.#optimizer.rate = history[e]?.rate ?? this.#schedule.rate(e);
+      for (const batch of this.#batches("train", { epoch: e })) {
+        if (e === epoch && batch.index === within) return firstNonFinite(this.#device, this.#train.plan, [batch.images, targetOf(batch)]);
+        this.#train.run(batch.images, targetOf(batch));
+      }
+      await this.#device.idle();
+      const validationLoss = history[e]?.validationLoss;
+      if (validationLoss !== undefined) this.#schedule.observe(validationLoss);
+    }
+    return null;
+  }
+
+  /** Mean over images of the batches' losses, each batch weighted by its size. */
+  async #validate(): Promise<number> {
+    let [total, images] = [0, 0];
+    for (const batch of this.#batches("val")) {
+      const logits = await this.#evaluate.run(batch.images).floats();
+      total += batch.count * hostLoss(logits, targetOf(batch), batch.count, logits.length / this.#evaluationBatch, this.#spec.task);
+      images += batch.count;
+    }
+    return total / images;
+  }
+
+  async #test(): Promise<TrialResult> {
+    const { name, taskName, initName, seed, dataset } = this.#spec;
+    this.#writeMemory(this.#best);
+    const tested = dataset.task.kind === "mask" ? await this.#testMasks() : await this.#testClasses();
+    return {
+      name, task: taskName, init: initName, seed, epochs: this.#epochs, bestEpoch: this.#bestEpoch, steps: this.#losses.length,
+      losses: this.#losses, model: null, seconds: this.#seconds, ...tested,
+      headline: tested.scores.kind === "classification" ? tested.scores.meanAuc : tested.scores.dicePooled,
+    };
+  }
+
+  async #testClasses(): Promise<Pick<TrialResult, "predictions" | "examples"> & { scores: Scores }> {
+    const { dataset, task } = this.#spec;
+    const { kind, classes } = dataset.task;
+    const samples = dataset.split("test");
+    const sums = new Float64Array(samples.length * classes.length);
+    const views = task.tenCrop ? Array.from({ length: TEN }, (_, k) => tenCropView(task.size, k)) : [resizeTo(task.size)];
+    for (const view of views) {
+      for (const batch of this.#batches("test", { view })) {
+        const logits = await this.#evaluate.run(batch.images).floats();
+        const probabilities = probabilitiesOf(logits.subarray(0, batch.count * classes.length), classes.length, kind === "multiclass");
+        for (const [row, index] of batch.indices.entries()) {
+          for (let c = 0; c < classes.length; c++) sums[index * classes.length + c] = (sums[index * classes.length + c] ?? 0) + (probabilities[row * classes.length + c] ?? NaN) / views.length;
+        }
+      }
+    }
+    const labels = samples.map((s) => s.labels);
+    return {
+      scores: classificationScores(sums, labels, classes, kind === "multiclass"),
+      predictions: { files: samples.map((s) => s.file), labels, probabilities: samples.map((_, i) => Array.from(sums.subarray(i * classes.length, (i + 1) * classes.length))) },
+      examples: [],
+    };
+  }
+
+  async #testMasks(): Promise<Pick<TrialResult, "predictions" | "examples"> & { scores: Scores }> {
+    const { dataset, task } = this.#spec;
+    const samples = dataset.split("test");
+    const chosen = new Set(Array.from({ length: exampleCount }, (_, i) => Math.floor(((i + 0.5) * samples.length) / exampleCount)));
+    const meter = new OverlapMeter();
+    const examples: MaskExample[] = [];
+    const pixels = task.size * task.size;
+    for (const batch of this.#batches("test")) {
+      const probabilities = probabilitiesOf(await this.#evaluate.run(batch.images).floats(), 1, false);
+      for (const [row, index] of batch.indices.entries()) {
+        const prediction = probabilities.subarray(row * pixels, (row + 1) * pixels);
+        const truth = (batch.masks ?? new Float32Array()).subarray(row * pixels, (row + 1) * pixels);
+        const { dice } = meter.add(prediction, truth);
+        const image = batch.images.subarray(3 * row * pixels, 3 * (row + 1) * pixels);
+        if (chosen.has(index)) examples.push(maskExample(samples[index]?.file ?? "", task.size, { image, truth, prediction, dice }));
+      }
+    }
+    return { scores: segmentationScores(meter), predictions: null, examples };
+  }
+
+  #batches(split: SplitName, { epoch = 0, start = 0, view }: { epoch?: number; start?: number; view?: View } = {}): Iterable<Batch> {
+    const { dataset, task, seed } = this.#spec;
+    const training = split === "train";
+    const augment = view ?? (training ? augmentOf(task) : resizeTo(task.size));
+    return batches(dataset, split, { batch: training ? task.batch : this.#evaluationBatch, size: task.size, seed, epoch, start, augment, shuffle: training, dropLast: training });
+  }
+
+  get #seconds(): number {
+    return this.#secondsBefore + (performance.now() - this.#started) / 1000;
+  }
+
+  #readMemory(): Promise<Float32Array[]> {
+    return Promise.all(this.#memory.map(async (whole) => new Float32Array(await this.#device.read(whole))));
+  }
+
+  #writeMemory(contents: readonly Float32Array[]): void {
+    for (const [i, whole] of this.#memory.entries()) if (contents[i]) this.#device.write(whole, contents[i]);
+  }
+
+  /** All there is to go on from. */
+  async state(): Promise<TrialState> {
+    const memory = new Map<string, Float32Array>();
+    for (const [i, data] of (await this.#readMemory()).entries()) memory.set(`model.${i}`, data);
+    for (const [i, data] of this.#best.entries()) memory.set(`best.${i}`, data);
+    for (const [name, data] of await this.#optimizer.state()) memory.set(`optimizer.${name}`, data);
+    const progress: Progress = {
+      epoch: this.#epoch, step: this.#step, losses: this.#losses, epochs: this.#epochs, bestEpoch: this.#bestEpoch,
+      bestLoss: this.#bestLoss === Infinity ? null : this.#bestLoss, badEpochs: this.#badEpochs, schedule: this.#schedule.state, seconds: this.#seconds,
+    };
+    return { progress, memory };
+  }
+
+  /** Goes back to a state this trial, in this process or an earlier one, was in. */
+  restore({ progress, memory }: TrialState): void {
+    this.#writeMemory(this.#memory.map((_, i) => memory.get(`model.${i}`) ?? new Float32Array()));
+    this.#best = progress.bestEpoch < 0 ? [] : this.#memory.map((_, i) => (memory.get(`best.${i}`) ?? new Float32Array()).slice());
+    this.#optimizer.restore(new Map([...memory].filter(([name]) => name.startsWith("optimizer.")).map(([name, data]) => [name.slice("optimizer.".length), data])));
+    this.#schedule.restore(progress.schedule);
+    [this.#epoch, this.#step] = [progress.epoch, progress.step];
+    [this.#losses, this.#epochs] = [[...progress.losses], [...progress.epochs]];
+    [this.#bestEpoch, this.#bestLoss, this.#badEpochs] = [progress.bestEpoch, progress.bestLoss ?? Infinity, progress.badEpochs];
+    [this.#secondsBefore, this.#started] = [progress.seconds, performance.now()];
+  }
+
+  /** The model's tensors in checkpoint names: after `run`, the best ones. */
+  stateDict(): Promise<StateDict> {
+    return stateDict(this.#model);
+  }
+
+  dispose(): void {
+    this.#train.dispose();
+    this.#evaluate.dispose();
+    this.#optimizer.dispose();
+    this.#ring.dispose();
+    dispose(this.#model);
+  }
+}
+
+function targetOf({ labels, masks }: Batch): TypedArray & ArrayLike<number> {
+  const target = labels ?? masks;
+  if (!target) throw new Error("internal: a batch without labels and masks.");
+  return target;
+}
+
+function augmentOf({ augment, size }: TaskConfig): View {
+  if (augment === "none") return resizeTo(size);
+  return augment === "segmentation" ? segmentationAugment(size) : classificationAugment(size, augment);
+}
+
+const mean = (values: readonly number[]): number => values.reduce((sum, v) => sum + v, 0) / values.length;
