@@ -160,8 +160,8 @@ fn backward_x(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id)
   // where the rows of this lane lie in dx; row i asks lane i
   let o0 = ((p0.n * params.input.x + p0.y * params.stride.x + phase_y) * params.input.y + p0.x * params.stride.y + phase_x) * params.c;
   let o1 = ((p1.n * params.input.x + p1.y * params.stride.x + phase_y) * params.input.y + p1.x * params.stride.y + phase_x) * params.c;
-  for (var i = 0u; i < min(16u, m - row); i++) {
-    let o = subgroupShuffle(select(o1, o0, i < 8u), i & 7u) + column;
+  for (var i = row; i < min(row + 16u, m); i++) {
+    let o = subgroupShuffle(select(o1, o0, i < row + 8u), i & 7u) + column;
     if (column < params.c)       { dx[o] = t0.x; }
     if (column + 8u < params.c)  { dx[o + 8u] = t0.y; }
     if (column + 16u < params.c) { dx[o + 16u] = t0.z; }

@@ -21,7 +21,8 @@
 // with an inserted zero is formed, and a phase without taps just writes the bias.
 //
 // Padding and ragged ends read some valid address and put 0 in its place: no lane ever leaves the loop early. Workgroup memory or a barrier
-// anywhere in this file would make the driver run every entry point as coroutines, ten times slower.
+// anywhere in this file would make the driver run every entry point as coroutines, ten times slower. The loops that store count from
+// `row` because the driver would unroll one with a constant count, and take three times as long to compile.
 
 enable subgroups;
 
@@ -234,15 +235,15 @@ fn backward_x(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id)
   var o2 = ((p2.n * params.input.x + p2.y * params.stride.x + phase_y) * params.input.y + p2.x * params.stride.y + phase_x) * c4;
   var o3 = ((p3.n * params.input.x + p3.y * params.stride.x + phase_y) * params.input.y + p3.x * params.stride.y + phase_x) * c4;
   let inside = column < c4;
-  for (var i = 0u; i < 32u; i += 4u) {
+  for (var i = row; i < row + 32u; i += 4u) {
     let d0 = subgroupShuffle(o0, (i & 4u) + 0u) + column;
     let d1 = subgroupShuffle(o0, (i & 4u) + 1u) + column;
     let d2 = subgroupShuffle(o0, (i & 4u) + 2u) + column;
     let d3 = subgroupShuffle(o0, (i & 4u) + 3u) + column;
-    if (inside && row + i + 0u < m) { dx[d0] = t0; }
-    if (inside && row + i + 1u < m) { dx[d1] = t1; }
-    if (inside && row + i + 2u < m) { dx[d2] = t2; }
-    if (inside && row + i + 3u < m) { dx[d3] = t3; }
+    if (inside && i + 0u < m) { dx[d0] = t0; }
+    if (inside && i + 1u < m) { dx[d1] = t1; }
+    if (inside && i + 2u < m) { dx[d2] = t2; }
+    if (inside && i + 3u < m) { dx[d3] = t3; }
     t0 = t4; t1 = t5; t2 = t6; t3 = t7;
     t4 = t8; t5 = t9; t6 = t10; t7 = t11;
     t8 = t12; t9 = t13; t10 = t14; t11 = t15;

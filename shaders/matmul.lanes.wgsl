@@ -52,9 +52,8 @@ fn tile_of(group: vec3u, lane: u32) -> Tile {
   return Tile(group.x * 16u, column, min(column, params.n - 1u) / 4u, matrix * (params.stride_a / 4u), matrix * (params.stride_b / 4u));
 }
 
-fn store(group: vec3u, tile: Tile, i: u32, t0: vec4f, t1: vec4f, t2: vec4f, t3: vec4f) {
+fn store(group: vec3u, tile: Tile, row: u32, t0: vec4f, t1: vec4f, t2: vec4f, t3: vec4f) {
   let n4 = params.n / 4u;
-  let row = tile.row + i;
   let o = (group.z * params.m + row) * n4 + tile.column4;
   if (tile.column < params.n) {
     if (row < params.m)      { y[o] = t0; }
@@ -90,8 +89,8 @@ fn nn(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id: vec
     t12 += f * subgroupShuffle(a1, 4u); t13 += f * subgroupShuffle(a1, 5u);
     t14 += f * subgroupShuffle(a1, 6u); t15 += f * subgroupShuffle(a1, 7u);
   }
-  for (var i = 0u; i < 16u; i += 4u) {
-    store(group, tile, i, t0, t1, t2, t3);
+  for (var row = tile.row; row < tile.row + 16u; row += 4u) {
+    store(group, tile, row, t0, t1, t2, t3);
     t0 = t4; t1 = t5; t2 = t6; t3 = t7;
     t4 = t8; t5 = t9; t6 = t10; t7 = t11;
     t8 = t12; t9 = t13; t10 = t14; t11 = t15;
@@ -123,8 +122,8 @@ fn nt(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id: vec
     t12 += subgroupShuffle(a1, 4u) * f; t13 += subgroupShuffle(a1, 5u) * f;
     t14 += subgroupShuffle(a1, 6u) * f; t15 += subgroupShuffle(a1, 7u) * f;
   }
-  for (var i = 0u; i < 16u; i += 4u) {
-    store(group, tile, i, t0, t1, t2, t3);
+  for (var row = tile.row; row < tile.row + 16u; row += 4u) {
+    store(group, tile, row, t0, t1, t2, t3);
     t0 = t4; t1 = t5; t2 = t6; t3 = t7;
     t4 = t8; t5 = t9; t6 = t10; t7 = t11;
     t8 = t12; t9 = t13; t10 = t14; t11 = t15;
@@ -164,8 +163,8 @@ fn tn(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id: vec
                               subgroupShuffle(a1, 3u), subgroupShuffle(a1, 7u)));
     t12 += f * q3[0]; t13 += f * q3[1]; t14 += f * q3[2]; t15 += f * q3[3];
   }
-  for (var i = 0u; i < 16u; i += 4u) {
-    store(group, tile, i, t0, t1, t2, t3);
+  for (var row = tile.row; row < tile.row + 16u; row += 4u) {
+    store(group, tile, row, t0, t1, t2, t3);
     t0 = t4; t1 = t5; t2 = t6; t3 = t7;
     t4 = t8; t5 = t9; t6 = t10; t7 = t11;
     t8 = t12; t9 = t13; t10 = t14; t11 = t15;
@@ -201,8 +200,8 @@ fn tt(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id: vec
                               subgroupShuffle(a1, 3u), subgroupShuffle(a1, 7u)));
     t12 += q3[0] * f; t13 += q3[1] * f; t14 += q3[2] * f; t15 += q3[3] * f;
   }
-  for (var i = 0u; i < 16u; i += 4u) {
-    store(group, tile, i, t0, t1, t2, t3);
+  for (var row = tile.row; row < tile.row + 16u; row += 4u) {
+    store(group, tile, row, t0, t1, t2, t3);
     t0 = t4; t1 = t5; t2 = t6; t3 = t7;
     t4 = t8; t5 = t9; t6 = t10; t7 = t11;
     t8 = t12; t9 = t13; t10 = t14; t11 = t15;
