@@ -64,6 +64,9 @@ fn adam(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let decay = hyper[chunk.w].y;
   let step = rate / correction[1];
   let root = sqrt(correction[2]);
+  // 1 - 0.999 in f32 is off by 1e-5, which every update would inherit; from the logarithm it is exact.
+  let fresh1 = one_minus_exp(params.log_beta1);
+  let fresh2 = one_minus_exp(params.log_beta2);
   let size = (chunk.z + 3u) / 4u;
   for (var i = lane; i < size; i += WORKGROUP) {
     let keep = inside(i, chunk.z);
@@ -71,8 +74,8 @@ fn adam(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     var g = gradient[chunk.y + i] * scale[0];
     var decayed = p;
     if (DECOUPLED) { decayed = p * (1.0 - rate * decay); } else { g += decay * p; }
-    let m = params.beta1 * first_moment[chunk.y + i] + (1.0 - params.beta1) * g;
-    let v = params.beta2 * second_moment[chunk.y + i] + (1.0 - params.beta2) * g * g;
+    let m = params.beta1 * first_moment[chunk.y + i] + fresh1 * g;
+    let v = params.beta2 * second_moment[chunk.y + i] + fresh2 * g * g;
     parameter[chunk.x + i] = select(p, decayed - step * m / (sqrt(v) / root + params.eps), keep);
     first_moment[chunk.y + i] = select(vec4f(0.0), m, keep);
     second_moment[chunk.y + i] = select(vec4f(0.0), v, keep);
