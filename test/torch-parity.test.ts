@@ -1,0 +1,82 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { withDevice } from "@roentgen/tensor/testing/node";
+import { type Compared, type Digest, modelFixture, type ModelName } from "./fixtures/torch/generate.ts";
+import { type Outcome, runFixture } from "./torch-step.ts";
+import { torchTolerances as tolerances } from "./torch-tolerances.ts";
+
+const models: readonly [ModelName, what: string][] = [
+  ["resnet50", "ResNet-50, cross entropy"],
+  ["resnet18", "ResNet-18, binary cross entropy of logits"],
+  ["resnet50-v1-eval", "ResNet-50 v1 on running statistics, eps 1e-3"],
+  ["unet-bce", "U-Net, binary cross entropy of logits"],
+  ["unet-dice", "U-Net, dice loss"],
+];
+const patience = 600_000;
+
+withDevice("trained as in PyTorch", (device) => {
+  describe.each(models)("%s: %s", (name) => {
+    const fixture = modelFixture(name);
+    let ours: Outcome;
+    beforeAll(async () => {
+      ours = await runFixture(device(), name, fixture);
+    }, patience);
+
+    it("gives the logits of the first step", () => {
+      const wanted = fixture.logits.f64;
+      const error = Math.hypot(...wanted.map((v, i) => v - (ours.logits[i] ?? NaN)));
+      expect(error / Math.hypot(...wanted)).toBeLessThan(tolerances.logits * fixture.logits.distance);
+    });
+
+    it("gives every parameter's gradient", () => {
+      expect(Object.keys(fixture.gradients).sort()).toEqual([...ours.gradients.keys()].sort());
+      const shapes = new Map(fixture.tensors.map(([path, shape]) => [path, shape]));
+      const wrong = Object.entries(fixture.gradients).flatMap(([path, wanted]) =>
+        gradientErrors(ours.gradients.get(path) ?? [], wanted, (shapes.get(path) ?? []).reduce((a, b) => a * b, 1)).map((problem) => `${path}: ${problem}`));
+      expect(wrong).toEqual([]);
+    });
+
+    it("is as near to float64 as PyTorch's float32 is, in half of the gradients", () => {
+      const errors = Object.entries(fixture.gradients).map(([path, wanted]) => probeError(ours.gradients.get(path) ?? [], wanted)).sort((a, b) => a - b);
+      expect(errors[errors.length >> 1]).toBeLessThan(tolerances.medianProbe);
+    });
+
+    it("leaves the running statistics that PyTorch leaves", () => {
+      expect(Object.keys(fixture.running).sort()).toEqual([...ours.running.keys()].sort());
+      const wrong = Object.entries(fixture.running).flatMap(([path, { f64: wanted }]) => {
+        const got = ours.running.get(path) ?? [];
+        const off = Math.max(...wanted.map((v, i) => Math.abs(v - (got[i] ?? NaN)))) / (wanted[0] ?? 0);
+        return off < tolerances.runningStatistics ? [] : [`${path}: off by ${off.toExponential(1)} of the norm`];
+      });
+      expect(wrong).toEqual([]);
+      expect(ours.batchesTracked).toBe(fixture.case.mode === "train" ? 1 : 0);
+    });
+
+    it("goes through the losses of ten Adam steps, and ends at the loss in evaluation", () => {
+      const off = ours.losses.map((loss, i) => relative(loss, fixture.losses.f64[i] ?? NaN));
+      expect(off).toHaveLength(10);
+      expect(off[0]).toBeLessThan(tolerances.firstLoss);
+      expect(Math.max(...off)).toBeLessThan(fixture.case.mode === "train" ? tolerances.trainingLoss : tolerances.trainingLossFrozenStatistics);
+      expect(relative(ours.evalLoss, fixture.evalLoss.f64)).toBeLessThan(tolerances.evalLoss);
+    });
+  });
+});
+
+const relative = (got: number, wanted: number): number => Math.abs(got - wanted) / Math.abs(wanted);
+
+/** Our error against PyTorch's, as the probe sees both: a normal number if they are of one size. */
+function probeError(got: Digest, { f64, distance }: Compared): number {
+  const [norm = 0, , dot = 0] = f64;
+  return (Math.abs((got[2] ?? NaN) - dot) * Math.sqrt(3)) / (norm * Math.max(distance, tolerances.leastDistance));
+}
+
+function gradientErrors(got: Digest, wanted: Compared, elements: number): string[] {
+  const [norm = 0, sum = 0, , ...values] = wanted.f64;
+  const length = norm * Math.max(wanted.distance, tolerances.leastDistance);
+  const checks: [what: string, error: number, allowed: number][] = [
+    ["norm, relative", relative(got[0] ?? NaN, norm), tolerances.gradientNorm],
+    ["probe, in PyTorch's distances", probeError(got, wanted), tolerances.gradientProbe],
+    ["sum, in PyTorch's distances", Math.abs((got[1] ?? NaN) - sum) / (length * Math.sqrt(elements)), tolerances.gradientSum],
+    ["values, in PyTorch's distances", Math.max(...values.map((v, i) => Math.abs(v - (got[i + 3] ?? NaN)))) / length, tolerances.gradientValues],
+  ];
+  return checks.filter(([, error, allowed]) => !(error <= allowed)).map(([what, error, allowed]) => `${what}: ${error.toPrecision(3)} (allowed ${allowed})`);
+}
