@@ -1,6 +1,6 @@
 // groupNorm, layerNorm, instanceNorm: y = (x - mean) / sqrt(variance + eps) * weight + bias, with one mean and variance for each
-// image and group of channels, together a cell. Definitions: https://pytorch.org/docs/stable/generated/torch.nn.GroupNorm.html, LayerNorm.html
-// and InstanceNorm2d.html
+// image and group of channels, together a cell. Definitions: https://pytorch.org/docs/stable/generated/torch.nn.GroupNorm.html,
+// LayerNorm.html and InstanceNorm2d.html
 //
 // x is [images, pixels, groups, depth]; a group's statistics cover pixels and depth; weight and bias are [groups, depth]. Layer
 // norm has one pixel and one group, instance norm a depth of one.

@@ -8,9 +8,10 @@
 // global_forward   reads x,              writes y[N,C]
 // global_backward  reads dy[N,C],        writes dx
 //
-// A thread makes one result of four neighbouring channels, or of one in the scalar twin. Backward gathers: an input asks each
-// window it lies in, in a fixed order. The first of equal maxima in window order has the gradient, as in PyTorch. Padding is
-// never read: it cannot be the maximum and adds nothing to a mean, but counts in the mean's divisor if COUNT_PADDING.
+// A thread makes a run of per_thread neighbouring pixels of one row, in one column of four neighbouring channels, or one in the
+// scalar twin: finding out where it is costs divisions, which are slow everywhere. Backward gathers: an input asks each window
+// it lies in, in a fixed order. The first of equal maxima in window order has the gradient, as in PyTorch. Padding is never
+// read: it cannot be the maximum and adds nothing to a mean, but counts in the mean's divisor if COUNT_PADDING.
 
 alias lanes = vec4f; // .scalar: f32
 alias indices = vec4u; // .scalar: u32
@@ -18,64 +19,73 @@ alias indices = vec4u; // .scalar: u32
 override WORKGROUP: u32 = 64;
 override COUNT_PADDING: bool = true;
 
-// n: results; columns: groups of channels; pairs are (height, width); padding: (top, left).
-struct Params { n: u32, columns: u32, input: vec2u, output: vec2u, kernel: vec2u, stride: vec2u, padding: vec2u }
+// n: threads; columns: groups of channels; runs: of a row; pairs are (height, width); padding: (top, left).
+struct Params { n: u32, columns: u32, per_thread: u32, runs: u32, input: vec2u, output: vec2u, kernel: vec2u, stride: vec2u, padding: vec2u }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<lanes>;
 @group(0) @binding(2) var<storage, read_write> y: array<lanes>;
 @group(0) @binding(3) var<storage, read_write> places: array<indices>;
 
-// Where result i lies in an image of this size: (height, width), image, column.
-struct Place { at: vec2u, image: u32, column: u32 }
+// What thread i makes of images of this size: pixels [low, high) of a row, and where in memory the first is.
+struct Run { image: u32, row: u32, low: u32, high: u32, column: u32, at: u32 }
 
-fn place_of(i: u32, size: vec2u) -> Place {
-  let pixel = i / params.columns;
-  let row = pixel / size.y;
-  let image = row / size.x;
-  return Place(vec2u(row - image * size.x, pixel - row * size.y), image, i - pixel * params.columns);
+fn run_of(i: u32, size: vec2u) -> Run {
+  let run = i / params.columns;
+  let line = run / params.runs;
+  let image = line / size.x;
+  let low = (run - line * params.runs) * params.per_thread;
+  let column = i - run * params.columns;
+  return Run(image, line - image * size.x, low, min(low + params.per_thread, size.y), column, (line * size.y + low) * params.columns + column);
 }
 
-// The taps of a window that lie in the image: [from, to) on each axis.
-struct Taps { origin: vec2i, low: vec2u, high: vec2u }
+// a / b for a up to two million: float division is far faster than integer division, and the half keeps it exact.
+fn quotient(a: u32, b: u32) -> u32 { return u32((f32(a) + 0.5) / f32(b)); }
 
-fn taps_of(window: vec2u) -> Taps {
-  let origin = vec2i(window * params.stride) - vec2i(params.padding);
-  let low = vec2u(max(-origin, vec2i(0)));
-  let high = vec2u(min(vec2i(params.kernel), vec2i(params.input) - origin));
-  return Taps(origin, low, high);
+// Of an axis: the taps [low, high) of window p that lie in the image, and the input that tap `low` sees.
+struct Taps { low: u32, high: u32, first: u32 }
+
+fn taps_of(p: u32, stride: u32, padding: u32, kernel: u32, input: u32) -> Taps {
+  let origin = p * stride;
+  let low = max(origin, padding) - origin;
+  return Taps(low, min(kernel, input + padding - origin), origin + low - padding);
 }
 
-// The windows that an input lies in: [from, to) on each axis.
-struct Windows { low: vec2u, high: vec2u }
+// Of an axis: the windows [low, high) that input h lies in.
+struct Windows { low: u32, high: u32 }
 
-fn windows_of(at: vec2u) -> Windows {
-  let padded = at + params.padding;
-  let least = max(padded + params.stride, params.kernel) - params.kernel;
-  return Windows(least / params.stride, min(padded / params.stride + 1u, params.output));
+fn windows_of(h: u32, stride: u32, padding: u32, kernel: u32, output: u32) -> Windows {
+  let padded = h + padding;
+  return Windows(quotient(max(padded + stride, kernel) - kernel, stride), min(quotient(padded, stride) + 1u, output));
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn max_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.y * groups.x * WORKGROUP + id.x;
   if (i >= params.n) { return; }
-  let place = place_of(i, params.output);
-  let taps = taps_of(place.at);
-  let base = place.image * params.input.x;
-  let first = vec2u(taps.origin + vec2i(taps.low));
-  var best = x[((base + first.x) * params.input.y + first.y) * params.columns + place.column];
-  var best_tap = indices(taps.low.x * params.kernel.y + taps.low.y);
-  for (var r = taps.low.x; r < taps.high.x; r++) {
-    let row = (base + u32(taps.origin.x + i32(r))) * params.input.y;
-    for (var s = taps.low.y; s < taps.high.y; s++) {
-      let value = x[(row + u32(taps.origin.y + i32(s))) * params.columns + place.column];
-      let better = value > best;
-      best = select(best, value, better);
-      best_tap = select(best_tap, indices(r * params.kernel.y + s), better);
+  let run = run_of(i, params.output);
+  let rows = taps_of(run.row, params.stride.x, params.padding.x, params.kernel.x, params.input.x);
+  let top = run.image * params.input.x + rows.first;
+  let line = params.input.y * params.columns;
+  var at = run.at;
+  for (var q = run.low; q < run.high; q++) {
+    let columns = taps_of(q, params.stride.y, params.padding.y, params.kernel.y, params.input.y);
+    let corner = (top * params.input.y + columns.first) * params.columns + run.column;
+    var best = x[corner];
+    var place = indices(rows.low * params.kernel.y + columns.low);
+    for (var r = rows.low; r < rows.high; r++) {
+      var from_at = corner + (r - rows.low) * line;
+      for (var s = columns.low; s < columns.high; s++) {
+        let value = x[from_at];
+        place = select(place, indices(r * params.kernel.y + s), value > best);
+        best = max(best, value);
+        from_at += params.columns;
+      }
     }
+    y[at] = best;
+    places[at] = place;
+    at += params.columns;
   }
-  y[i] = best;
-  places[i] = best_tap;
 }
 
 @group(0) @binding(1) var<storage, read> dy: array<lanes>;
@@ -86,56 +96,78 @@ fn max_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups
 fn max_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.y * groups.x * WORKGROUP + id.x;
   if (i >= params.n) { return; }
-  let place = place_of(i, params.input);
-  let windows = windows_of(place.at);
-  var sum = lanes(0.0);
-  for (var p = windows.low.x; p < windows.high.x; p++) {
-    let r = place.at.x + params.padding.x - p * params.stride.x;
-    for (var q = windows.low.y; q < windows.high.y; q++) {
-      let tap = r * params.kernel.y + place.at.y + params.padding.y - q * params.stride.y;
-      let at = ((place.image * params.output.x + p) * params.output.y + q) * params.columns + place.column;
-      sum += select(lanes(0.0), dy[at], maxima[at] == indices(tap));
+  let run = run_of(i, params.input);
+  let rows = windows_of(run.row, params.stride.x, params.padding.x, params.kernel.x, params.output.x);
+  let top = run.image * params.output.x;
+  var at = run.at;
+  for (var w = run.low; w < run.high; w++) {
+    let columns = windows_of(w, params.stride.y, params.padding.y, params.kernel.y, params.output.y);
+    var sum = lanes(0.0);
+    for (var p = rows.low; p < rows.high; p++) {
+      let tap = (run.row + params.padding.x - p * params.stride.x) * params.kernel.y + w + params.padding.y;
+      let line = (top + p) * params.output.y;
+      for (var q = columns.low; q < columns.high; q++) {
+        let from_at = (line + q) * params.columns + run.column;
+        sum += select(lanes(0.0), dy[from_at], maxima[from_at] == indices(tap - q * params.stride.y));
+      }
     }
+    dx[at] = sum;
+    at += params.columns;
   }
-  dx[i] = sum;
 }
 
-fn divisor(taps: Taps, count_padding: bool) -> f32 {
-  let size = select(taps.high - taps.low, params.kernel, count_padding);
-  return f32(size.x * size.y);
+fn divisor(rows: Taps, columns: Taps, count_padding: bool) -> f32 {
+  if (count_padding) { return f32(params.kernel.x * params.kernel.y); }
+  return f32((rows.high - rows.low) * (columns.high - columns.low));
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn mean_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.y * groups.x * WORKGROUP + id.x;
   if (i >= params.n) { return; }
-  let place = place_of(i, params.output);
-  let taps = taps_of(place.at);
-  let base = place.image * params.input.x;
-  var sum = lanes(0.0);
-  for (var r = taps.low.x; r < taps.high.x; r++) {
-    let row = (base + u32(taps.origin.x + i32(r))) * params.input.y;
-    for (var s = taps.low.y; s < taps.high.y; s++) {
-      sum += x[(row + u32(taps.origin.y + i32(s))) * params.columns + place.column];
+  let run = run_of(i, params.output);
+  let rows = taps_of(run.row, params.stride.x, params.padding.x, params.kernel.x, params.input.x);
+  let top = run.image * params.input.x + rows.first;
+  let line = params.input.y * params.columns;
+  var at = run.at;
+  for (var q = run.low; q < run.high; q++) {
+    let columns = taps_of(q, params.stride.y, params.padding.y, params.kernel.y, params.input.y);
+    let corner = (top * params.input.y + columns.first) * params.columns + run.column;
+    var sum = lanes(0.0);
+    for (var r = rows.low; r < rows.high; r++) {
+      var from_at = corner + (r - rows.low) * line;
+      for (var s = columns.low; s < columns.high; s++) {
+        sum += x[from_at];
+        from_at += params.columns;
+      }
     }
+    y[at] = sum / divisor(rows, columns, COUNT_PADDING);
+    at += params.columns;
   }
-  y[i] = sum / divisor(taps, COUNT_PADDING);
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn mean_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.y * groups.x * WORKGROUP + id.x;
   if (i >= params.n) { return; }
-  let place = place_of(i, params.input);
-  let windows = windows_of(place.at);
-  var sum = lanes(0.0);
-  for (var p = windows.low.x; p < windows.high.x; p++) {
-    for (var q = windows.low.y; q < windows.high.y; q++) {
-      let at = ((place.image * params.output.x + p) * params.output.y + q) * params.columns + place.column;
-      sum += dy[at] / divisor(taps_of(vec2u(p, q)), COUNT_PADDING);
+  let run = run_of(i, params.input);
+  let rows = windows_of(run.row, params.stride.x, params.padding.x, params.kernel.x, params.output.x);
+  let top = run.image * params.output.x;
+  var at = run.at;
+  for (var w = run.low; w < run.high; w++) {
+    let columns = windows_of(w, params.stride.y, params.padding.y, params.kernel.y, params.output.y);
+    var sum = lanes(0.0);
+    for (var p = rows.low; p < rows.high; p++) {
+      let row_taps = taps_of(p, params.stride.x, params.padding.x, params.kernel.x, params.input.x);
+      let line = (top + p) * params.output.y;
+      for (var q = columns.low; q < columns.high; q++) {
+        let column_taps = taps_of(q, params.stride.y, params.padding.y, params.kernel.y, params.input.y);
+        sum += dy[(line + q) * params.columns + run.column] / divisor(row_taps, column_taps, COUNT_PADDING);
+      }
     }
+    dx[at] = sum;
+    at += params.columns;
   }
-  dx[i] = sum;
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -157,6 +189,11 @@ fn global_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgro
 fn global_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.y * groups.x * WORKGROUP + id.x;
   if (i >= params.n) { return; }
-  let place = place_of(i, params.input);
-  dx[i] = dy[place.image * params.columns + place.column] / f32(params.input.x * params.input.y);
+  let run = run_of(i, params.input);
+  let share = dy[run.image * params.columns + run.column] / f32(params.input.x * params.input.y);
+  var at = run.at;
+  for (var w = run.low; w < run.high; w++) {
+    dx[at] = share;
+    at += params.columns;
+  }
 }

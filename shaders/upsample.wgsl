@@ -8,126 +8,158 @@
 //
 // scale is input / output on each axis. The linear source of p is (p + 1/2) * scale - 1/2, at least 0; with ALIGN_CORNERS it is
 // p * scale, scale being (input - 1) / (output - 1). Indices are computed in f32, as in PyTorch, so that both round alike.
-// A thread makes one result of four neighbouring channels, or of one in the scalar twin. Backward gathers: the source grows with
-// p, so the outputs that read an input are neighbours; a thread tries all that may be (one more on either side, for rounding)
-// and asks for each what forward asked.
+// A thread makes a run of per_thread neighbouring pixels of one row, in one column of four neighbouring channels, or one in the
+// scalar twin. Backward gathers: the source grows with p, so the outputs that read an input are neighbours; a thread finds
+// roughly where they begin and end, then asks what forward asked, so that both agree on every rounding.
 
 alias lanes = vec4f; // .scalar: f32
 
 override WORKGROUP: u32 = 64;
 override ALIGN_CORNERS: bool = false;
 
-// n: results; columns: groups of channels; pairs are (height, width).
-struct Params { n: u32, columns: u32, input: vec2u, output: vec2u, scale: vec2f }
+// n: threads; columns: groups of channels; runs: of a row; pairs are (height, width).
+struct Params { n: u32, columns: u32, per_thread: u32, runs: u32, input: vec2u, output: vec2u, scale: vec2f }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<lanes>;
 @group(0) @binding(2) var<storage, read_write> y: array<lanes>;
 
-// Where result i lies in an image of this size: (height, width), image, column.
-struct Place { at: vec2u, image: u32, column: u32 }
+// What thread i makes of images of this size: pixels [low, high) of a row, and where in memory the first is.
+struct Run { image: u32, row: u32, low: u32, high: u32, column: u32, at: u32 }
 
-fn place_of(i: u32, size: vec2u) -> Place {
-  let pixel = i / params.columns;
-  let row = pixel / size.y;
-  let image = row / size.x;
-  return Place(vec2u(row - image * size.x, pixel - row * size.y), image, i - pixel * params.columns);
+fn run_of(i: u32, size: vec2u) -> Run {
+  let run = i / params.columns;
+  let line = run / params.runs;
+  let image = line / size.x;
+  let low = (run - line * params.runs) * params.per_thread;
+  let column = i - run * params.columns;
+  return Run(image, line - image * size.x, low, min(low + params.per_thread, size.y), column, (line * size.y + low) * params.columns + column);
 }
 
-fn nearest_source(p: vec2u) -> vec2u {
-  return min(vec2u(floor(vec2f(p) * params.scale)), params.input - 1u);
+// The rest is about one axis: p is an output's index, h an input's.
+
+fn nearest_source(p: u32, scale: f32, input: u32) -> u32 {
+  return min(u32(f32(p) * scale), input - 1u);
 }
 
-// The two inputs on each axis, and how much of the second.
-struct Source { low: vec2u, high: vec2u, share: vec2f }
+// The two inputs, and how much of the second.
+struct Source { low: u32, high: u32, share: f32 }
 
-fn linear_source(p: vec2u, align_corners: bool) -> Source {
-  let centred = max((vec2f(p) + 0.5) * params.scale - 0.5, vec2f(0.0));
-  let at = select(centred, vec2f(p) * params.scale, align_corners);
-  let low = min(vec2u(at), params.input - 1u);
-  return Source(low, min(low + 1u, params.input - 1u), at - vec2f(low));
+fn linear_source(p: u32, scale: f32, input: u32, align_corners: bool) -> Source {
+  let at = select(max((f32(p) + 0.5) * scale - 0.5, 0.0), f32(p) * scale, align_corners);
+  let low = min(u32(at), input - 1u);
+  return Source(low, min(low + 1u, input - 1u), at - f32(low));
 }
 
-fn input_index(image: u32, at: vec2u, column: u32) -> u32 {
-  return ((image * params.input.x + at.x) * params.input.y + at.y) * params.columns + column;
+// What an output takes from input h; at the border both of its inputs may be h.
+fn weight_of(h: u32, source: Source) -> f32 {
+  return select(0.0, 1.0 - source.share, h == source.low) + select(0.0, source.share, h == source.high);
+}
+
+// Outputs [low, high).
+struct Range { low: u32, high: u32 }
+
+// Those whose source may be from `before` below h to `after` above, where source = (p + shift) * scale - shift.
+fn outputs_near(h: u32, scale: f32, output: u32, before: f32, after: f32, shift: f32) -> Range {
+  let per_input = 1.0 / max(scale, 1e-20);
+  let low = ceil((f32(h) + shift - before) * per_input - shift) - 1.0;
+  let high = ceil((f32(h) + shift + after) * per_input - shift) + 1.0;
+  return Range(u32(clamp(low, 0.0, f32(output))), u32(clamp(high, 0.0, f32(output))));
+}
+
+fn nearest_outputs(h: u32, scale: f32, input: u32, output: u32) -> Range {
+  var range = outputs_near(h, scale, output, 0.0, 1.0, 0.0);
+  while (range.low < range.high && nearest_source(range.low, scale, input) < h) { range.low += 1u; }
+  while (range.low < range.high && nearest_source(range.high - 1u, scale, input) > h) { range.high -= 1u; }
+  return range;
+}
+
+fn linear_outputs(h: u32, scale: f32, input: u32, output: u32, align_corners: bool) -> Range {
+  var range = outputs_near(h, scale, output, 1.0, 1.0, select(0.5, 0.0, align_corners));
+  while (range.low < range.high && weight_of(h, linear_source(range.low, scale, input, align_corners)) == 0.0) { range.low += 1u; }
+  while (range.low < range.high && weight_of(h, linear_source(range.high - 1u, scale, input, align_corners)) == 0.0) { range.high -= 1u; }
+  return range;
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn nearest_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.y * groups.x * WORKGROUP + id.x;
   if (i >= params.n) { return; }
-  let place = place_of(i, params.output);
-  y[i] = x[input_index(place.image, nearest_source(place.at), place.column)];
+  let run = run_of(i, params.output);
+  let line = (run.image * params.input.x + nearest_source(run.row, params.scale.x, params.input.x)) * params.input.y;
+  var at = run.at;
+  for (var q = run.low; q < run.high; q++) {
+    y[at] = x[(line + nearest_source(q, params.scale.y, params.input.y)) * params.columns + run.column];
+    at += params.columns;
+  }
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn linear_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.y * groups.x * WORKGROUP + id.x;
   if (i >= params.n) { return; }
-  let place = place_of(i, params.output);
-  let source = linear_source(place.at, ALIGN_CORNERS);
-  let a = x[input_index(place.image, source.low, place.column)];
-  let b = x[input_index(place.image, vec2u(source.low.x, source.high.y), place.column)];
-  let c = x[input_index(place.image, vec2u(source.high.x, source.low.y), place.column)];
-  let d = x[input_index(place.image, source.high, place.column)];
-  let top = a * (1.0 - source.share.y) + b * source.share.y;
-  let bottom = c * (1.0 - source.share.y) + d * source.share.y;
-  y[i] = top * (1.0 - source.share.x) + bottom * source.share.x;
+  let run = run_of(i, params.output);
+  let rows = linear_source(run.row, params.scale.x, params.input.x, ALIGN_CORNERS);
+  let image = run.image * params.input.x;
+  let top = (image + rows.low) * params.input.y;
+  let bottom = (image + rows.high) * params.input.y;
+  var at = run.at;
+  for (var q = run.low; q < run.high; q++) {
+    let source = linear_source(q, params.scale.y, params.input.y, ALIGN_CORNERS);
+    let left = source.low * params.columns + run.column;
+    let right = source.high * params.columns + run.column;
+    let above = x[top * params.columns + left] * (1.0 - source.share) + x[top * params.columns + right] * source.share;
+    let below = x[bottom * params.columns + left] * (1.0 - source.share) + x[bottom * params.columns + right] * source.share;
+    y[at] = above * (1.0 - rows.share) + below * rows.share;
+    at += params.columns;
+  }
 }
 
 @group(0) @binding(1) var<storage, read> dy: array<lanes>;
 @group(0) @binding(2) var<storage, read_write> dx: array<lanes>;
 
-// Outputs [low, high) whose source may be from `before` below input `at` to `after` above it, where source = (p + shift) * scale - shift.
-struct Range { low: vec2u, high: vec2u }
-
-fn outputs_of(at: vec2u, before: f32, after: f32, shift: f32) -> Range {
-  let scale = max(params.scale, vec2f(1e-20));
-  let low = ceil((vec2f(at) + shift - before) / scale - shift) - 1.0;
-  let high = ceil((vec2f(at) + shift + after) / scale - shift) + 1.0;
-  let end = vec2f(params.output);
-  return Range(vec2u(clamp(low, vec2f(0.0), end)), vec2u(clamp(high, vec2f(0.0), end)));
-}
-
 @compute @workgroup_size(WORKGROUP)
 fn nearest_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.y * groups.x * WORKGROUP + id.x;
   if (i >= params.n) { return; }
-  let place = place_of(i, params.input);
-  let range = outputs_of(place.at, 0.0, 1.0, 0.0);
-  var sum = lanes(0.0);
-  for (var p = range.low.x; p < range.high.x; p++) {
-    if (nearest_source(vec2u(p, 0u)).x != place.at.x) { continue; }
-    let row = (place.image * params.output.x + p) * params.output.y;
-    for (var q = range.low.y; q < range.high.y; q++) {
-      if (nearest_source(vec2u(0u, q)).y == place.at.y) { sum += dy[(row + q) * params.columns + place.column]; }
+  let run = run_of(i, params.input);
+  let rows = nearest_outputs(run.row, params.scale.x, params.input.x, params.output.x);
+  let top = run.image * params.output.x;
+  var at = run.at;
+  for (var w = run.low; w < run.high; w++) {
+    let columns = nearest_outputs(w, params.scale.y, params.input.y, params.output.y);
+    var sum = lanes(0.0);
+    for (var p = rows.low; p < rows.high; p++) {
+      let line = (top + p) * params.output.y;
+      for (var q = columns.low; q < columns.high; q++) {
+        sum += dy[(line + q) * params.columns + run.column];
+      }
     }
+    dx[at] = sum;
+    at += params.columns;
   }
-  dx[i] = sum;
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn linear_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.y * groups.x * WORKGROUP + id.x;
   if (i >= params.n) { return; }
-  let place = place_of(i, params.input);
-  let range = outputs_of(place.at, 1.0, 1.0, select(0.5, 0.0, ALIGN_CORNERS));
-  var sum = lanes(0.0);
-  for (var p = range.low.x; p < range.high.x; p++) {
-    let of_row = linear_source(vec2u(p, 0u), ALIGN_CORNERS);
-    let down = weight_of(place.at.x, of_row.low.x, of_row.high.x, of_row.share.x);
-    if (down == 0.0) { continue; }
-    let row = (place.image * params.output.x + p) * params.output.y;
-    for (var q = range.low.y; q < range.high.y; q++) {
-      let of_column = linear_source(vec2u(0u, q), ALIGN_CORNERS);
-      let across = weight_of(place.at.y, of_column.low.y, of_column.high.y, of_column.share.y);
-      if (across != 0.0) { sum += dy[(row + q) * params.columns + place.column] * (down * across); }
+  let run = run_of(i, params.input);
+  let rows = linear_outputs(run.row, params.scale.x, params.input.x, params.output.x, ALIGN_CORNERS);
+  let top = run.image * params.output.x;
+  var at = run.at;
+  for (var w = run.low; w < run.high; w++) {
+    let columns = linear_outputs(w, params.scale.y, params.input.y, params.output.y, ALIGN_CORNERS);
+    var sum = lanes(0.0);
+    for (var p = rows.low; p < rows.high; p++) {
+      let down = weight_of(run.row, linear_source(p, params.scale.x, params.input.x, ALIGN_CORNERS));
+      let line = (top + p) * params.output.y;
+      for (var q = columns.low; q < columns.high; q++) {
+        let across = weight_of(w, linear_source(q, params.scale.y, params.input.y, ALIGN_CORNERS));
+        sum += dy[(line + q) * params.columns + run.column] * (down * across);
+      }
     }
+    dx[at] = sum;
+    at += params.columns;
   }
-  dx[i] = sum;
-}
-
-// What an output takes from input `at`; both ends may be the same input at the border.
-fn weight_of(at: u32, low: u32, high: u32, share: f32) -> f32 {
-  return select(0.0, 1.0 - share, at == low) + select(0.0, share, at == high);
 }

@@ -71,10 +71,13 @@ export const cases: readonly OpCase[] = [
   maxPoolCase([1, 9, 7, 4], { kernel: [3, 2], stride: [1, 3] }),
   maxPoolCase([1, 8, 8, 4], { kernel: 3, stride: 2, padding: { top: 0, bottom: 1, left: 0, right: 1 } }),
   maxPoolCase([1, 11, 11, 3], { kernel: 2, stride: 4 }),
+  maxPoolCase([1, 4, 75, 4], { kernel: 3, stride: 2, padding: 1 }),
   avgPoolCase([2, 8, 8, 8], { kernel: 2 }),
+  avgPoolCase([1, 3, 71, 3], { kernel: 3, stride: 1, padding: 1 }),
   avgPoolCase([2, 7, 9, 5], { kernel: 3, stride: 2, padding: 1 }),
   avgPoolCase([2, 7, 9, 4], { kernel: 3, stride: 1, padding: 1, countIncludePad: false }),
   avgPoolCase([1, 5, 6, 3], { kernel: [3, 2], stride: [2, 1], padding: { top: 2, bottom: 0, left: 0, right: 1 }, countIncludePad: false }),
   globalAvgPoolCase([4, 2, 2, 64]),
   globalAvgPoolCase([3, 5, 7, 3]),
+  globalAvgPoolCase([1, 2, 77, 4]),
 ];

@@ -2,6 +2,7 @@ import { ShapeError } from "@roentgen/core";
 import { pool2d as vectors, pool2dScalar as scalars } from "@roentgen/kernels";
 import { groups, launch, op } from "../op.ts";
 import { empty, emptyLike, type Tensor } from "../tensor.ts";
+import { runsOf } from "./runs.ts";
 import { type Padding, type Window, windowOf } from "./window.ts";
 
 export interface PoolOptions {
@@ -96,7 +97,11 @@ function sizes(x: Tensor, { kernel, stride, padding, output }: Window) {
   const k = channels % 4 ? scalars : vectors;
   const columns = channels % 4 ? channels : channels / 4;
   const common = { columns, input: [height, width], output, kernel, stride, padding: [padding.top, padding.left] };
-  return { k, forward: { ...common, n: images * output[0] * output[1] * columns }, backward: { ...common, n: images * height * width * columns } };
+  const of = (rows: number, pixels: number) => {
+    const { per_thread, runs } = runsOf(pixels, x.device.info.software);
+    return { ...common, per_thread, runs, n: images * rows * runs * columns };
+  };
+  return { k, forward: of(output[0], output[1]), backward: of(height, width) };
 }
 
 function imageShape(name: string, x: Tensor): [number, number, number, number] {

@@ -51,5 +51,7 @@ export const cases: readonly OpCase[] = [
   upsampleCase([1, 5, 7, 4], { size: [13, 9], mode: "bilinear", alignCorners: true }),
   upsampleCase([1, 12, 13, 3], { size: [4, 1], mode: "bilinear" }),
   upsampleCase([1, 12, 13, 4], { size: [4, 1], mode: "bilinear", alignCorners: true }),
+  upsampleCase([1, 2, 41, 4], { size: [3, 75] }),
+  upsampleCase([1, 2, 41, 3], { size: [3, 75], mode: "bilinear" }),
   upsampleCase([1, 1, 1, 4], { size: [5, 3], mode: "bilinear", alignCorners: true }),
 ];

@@ -2,6 +2,7 @@ import { ShapeError } from "@roentgen/core";
 import { upsample as vectors, upsampleScalar as scalars } from "@roentgen/kernels";
 import { groups, launch, op } from "../op.ts";
 import { empty, emptyLike, type Tensor } from "../tensor.ts";
+import { runsOf } from "./runs.ts";
 
 type Pair = readonly [number, number];
 
@@ -32,16 +33,20 @@ export const upsample = op("upsample", (x: Tensor, options: UpsampleOptions) => 
   const k = channels % 4 ? scalars : vectors;
   const vectorsPerPixel = channels % 4 ? channels : channels / 4;
   const common = { columns: vectorsPerPixel, input: [height, width], output: [rows.size, columns.size], scale: [rows.scale, columns.scale] };
+  const threads = (rows: number, pixels: number) => {
+    const { per_thread, runs } = runsOf(pixels, x.device.info.software);
+    return { ...common, per_thread, runs, n: images * rows * runs * vectorsPerPixel };
+  };
   const overrides = { ALIGN_CORNERS: Number(alignCorners) };
 
   const y = empty(x.device, [images, rows.size, columns.size, channels]);
-  const params = { ...common, n: images * rows.size * columns.size * vectorsPerPixel };
+  const params = threads(rows.size, columns.size);
   if (mode === "nearest") launch(k.nearestForward, { x, y, params }, groups(k.nearestForward, params.n));
   else launch(k.linearForward, { x, y, params }, groups(k.linearForward, params.n), { overrides });
   return [y, [
     (dy) => {
       const dx = emptyLike(x);
-      const params = { ...common, n: images * height * width * vectorsPerPixel };
+      const params = threads(height, width);
       if (mode === "nearest") launch(k.nearestBackward, { dy, dx, params }, groups(k.nearestBackward, params.n));
       else launch(k.linearBackward, { dy, dx, params }, groups(k.linearBackward, params.n), { overrides });
       return dx;
