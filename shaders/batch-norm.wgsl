@@ -35,6 +35,17 @@ struct Params { rows: u32, columns: u32, channels: u32, per_thread: u32, stripes
 
 fn flat(id: vec3u, groups: vec3u) -> u32 { return id.y * groups.x * WORKGROUP + id.x; }
 
+// What a thread has: its column, where in x it begins, how many rows (none past the end), where its partial result goes.
+struct Stripe { column: u32, at: u32, rows: u32, partial: u32 }
+
+fn stripe_of(thread: u32) -> Stripe {
+  let index = thread / params.columns;
+  if (index >= params.stripes) { return Stripe(); }
+  let column = thread - index * params.columns;
+  let first = index * params.per_thread;
+  return Stripe(column, first * params.columns + column, min(params.per_thread, params.rows - first), 2u * index * params.columns + column);
+}
+
 // --- forward --------------------------------------------------------------------------------------------------------
 
 @group(0) @binding(1) var<storage, read> x: array<lanes>;
@@ -42,19 +53,16 @@ fn flat(id: vec3u, groups: vec3u) -> u32 { return id.y * groups.x * WORKGROUP + 
 
 @compute @workgroup_size(WORKGROUP)
 fn statistics(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let thread = flat(id, groups);
+  let stripe = stripe_of(flat(id, groups));
+  if (stripe.rows == 0u) { return; }
   let columns = params.columns;
-  let stripe = thread / columns;
-  if (stripe >= params.stripes) { return; }
-  let column = thread - stripe * columns;
-  let first = stripe * params.per_thread;
-  let count = min(params.per_thread, params.rows - first);
-  var i = first * columns + column;
+  let column = stripe.column;
+  var i = stripe.at;
   let origin = x[column];
   var n = 0.0;
   var mean = lanes(0.0);
   var squares = lanes(0.0);
-  for (var quads = count / 4u; quads > 0u; quads -= 1u) {
+  for (var quads = stripe.rows / 4u; quads > 0u; quads -= 1u) {
     let x0 = x[i] - origin;
     let x1 = x[i + columns] - origin;
     let x2 = x[i + 2u * columns] - origin;
@@ -71,7 +79,7 @@ fn statistics(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups)
     squares += ((d0 * d0 + d1 * d1) + (d2 * d2 + d3 * d3)) + delta * delta * (n * share);
     n += 4.0;
   }
-  for (var rest = count % 4u; rest > 0u; rest -= 1u) {
+  for (var rest = stripe.rows % 4u; rest > 0u; rest -= 1u) {
     n += 1.0;
     let value = x[i] - origin;
     let delta = value - mean;
@@ -79,7 +87,7 @@ fn statistics(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups)
     squares += delta * (value - mean);
     i += columns;
   }
-  let at = 2u * stripe * columns + column;
+  let at = stripe.partial;
   partials[at] = mean;
   partials[at + columns] = squares;
 }
@@ -132,17 +140,15 @@ fn invstd_of(spread: lanes, frozen: bool) -> lanes {
 
 @compute @workgroup_size(WORKGROUP)
 fn normalise(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let thread = flat(id, groups);
+  let stripe = stripe_of(flat(id, groups));
+  if (stripe.rows == 0u) { return; }
   let columns = params.columns;
-  let stripe = thread / columns;
-  if (stripe >= params.stripes) { return; }
-  let column = thread - stripe * columns;
+  let column = stripe.column;
   let mean = mean_in[column];
   let scale = weight[column] * invstd_of(spread_in[column], FROZEN);
   let offset = bias[column];
-  let first = stripe * params.per_thread;
-  var i = first * columns + column;
-  for (var n = min(params.per_thread, params.rows - first); n > 0u; n -= 1u) {
+  var i = stripe.at;
+  for (var n = stripe.rows; n > 0u; n -= 1u) {
     let value = (x[i] - mean) * scale + offset;
     y[i] = select(value, max(value, lanes(0.0)), RELU);
     i += columns;
@@ -153,17 +159,15 @@ fn normalise(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) 
 
 @compute @workgroup_size(WORKGROUP)
 fn normalise_residual(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let thread = flat(id, groups);
+  let stripe = stripe_of(flat(id, groups));
+  if (stripe.rows == 0u) { return; }
   let columns = params.columns;
-  let stripe = thread / columns;
-  if (stripe >= params.stripes) { return; }
-  let column = thread - stripe * columns;
+  let column = stripe.column;
   let mean = mean_in[column];
   let scale = weight[column] * invstd_of(spread_in[column], FROZEN);
   let offset = bias[column];
-  let first = stripe * params.per_thread;
-  var i = first * columns + column;
-  for (var n = min(params.per_thread, params.rows - first); n > 0u; n -= 1u) {
+  var i = stripe.at;
+  for (var n = stripe.rows; n > 0u; n -= 1u) {
     y[i] = max((x[i] - mean) * scale + offset + residual[i], lanes(0.0));
     i += columns;
   }
@@ -176,19 +180,17 @@ fn normalise_residual(@builtin(global_invocation_id) id: vec3u, @builtin(num_wor
 
 @compute @workgroup_size(WORKGROUP)
 fn gradient_sums(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let thread = flat(id, groups);
+  let stripe = stripe_of(flat(id, groups));
+  if (stripe.rows == 0u) { return; }
   let columns = params.columns;
-  let stripe = thread / columns;
-  if (stripe >= params.stripes) { return; }
-  let column = thread - stripe * columns;
+  let column = stripe.column;
   let mean = mean_in[column];
   let scale = weight[column] * invstd_of(spread_in[column], FROZEN);
   let offset = bias[column];
-  let first = stripe * params.per_thread;
-  var i = first * columns + column;
+  var i = stripe.at;
   var sum = lanes(0.0);
   var product = lanes(0.0);
-  for (var n = min(params.per_thread, params.rows - first); n > 0u; n -= 1u) {
+  for (var n = stripe.rows; n > 0u; n -= 1u) {
     let centred = x[i] - mean;
     var g = dy[i];
     if (RELU) { g = select(lanes(0.0), g, centred * scale + offset > lanes(0.0)); }
@@ -196,7 +198,7 @@ fn gradient_sums(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgrou
     product += g * centred;
     i += columns;
   }
-  let at = 2u * stripe * columns + column;
+  let at = stripe.partial;
   sums[at] = sum;
   sums[at + columns] = product;
 }
@@ -205,23 +207,21 @@ fn gradient_sums(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgrou
 
 @compute @workgroup_size(WORKGROUP)
 fn gradient_sums_residual(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let thread = flat(id, groups);
+  let stripe = stripe_of(flat(id, groups));
+  if (stripe.rows == 0u) { return; }
   let columns = params.columns;
-  let stripe = thread / columns;
-  if (stripe >= params.stripes) { return; }
-  let column = thread - stripe * columns;
+  let column = stripe.column;
   let mean = mean_in[column];
-  let first = stripe * params.per_thread;
-  var i = first * columns + column;
+  var i = stripe.at;
   var sum = lanes(0.0);
   var product = lanes(0.0);
-  for (var n = min(params.per_thread, params.rows - first); n > 0u; n -= 1u) {
+  for (var n = stripe.rows; n > 0u; n -= 1u) {
     let g = select(lanes(0.0), dy[i], out[i] > lanes(0.0));
     sum += g;
     product += g * (x[i] - mean);
     i += columns;
   }
-  let at = 2u * stripe * columns + column;
+  let at = stripe.partial;
   sums[at] = sum;
   sums[at + columns] = product;
 }
@@ -282,19 +282,17 @@ fn coefficients_only(@builtin(global_invocation_id) id: vec3u, @builtin(num_work
 
 @compute @workgroup_size(WORKGROUP)
 fn backward_x(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let thread = flat(id, groups);
+  let stripe = stripe_of(flat(id, groups));
+  if (stripe.rows == 0u) { return; }
   let columns = params.columns;
-  let stripe = thread / columns;
-  if (stripe >= params.stripes) { return; }
-  let column = thread - stripe * columns;
+  let column = stripe.column;
   let mean = coefficients_in[column];
   let a = coefficients_in[columns + column];
   let b = coefficients_in[2u * columns + column];
   let c = coefficients_in[3u * columns + column];
   let offset = coefficients_in[4u * columns + column];
-  let first = stripe * params.per_thread;
-  var i = first * columns + column;
-  for (var n = min(params.per_thread, params.rows - first); n > 0u; n -= 1u) {
+  var i = stripe.at;
+  for (var n = stripe.rows; n > 0u; n -= 1u) {
     let centred = x[i] - mean;
     var g = gradient[i];
     if (RELU) { g = select(lanes(0.0), g, centred * a + offset > lanes(0.0)); }
@@ -307,18 +305,16 @@ fn backward_x(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups)
 
 @compute @workgroup_size(WORKGROUP)
 fn backward_x_residual(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let thread = flat(id, groups);
+  let stripe = stripe_of(flat(id, groups));
+  if (stripe.rows == 0u) { return; }
   let columns = params.columns;
-  let stripe = thread / columns;
-  if (stripe >= params.stripes) { return; }
-  let column = thread - stripe * columns;
+  let column = stripe.column;
   let mean = coefficients_in[column];
   let a = coefficients_in[columns + column];
   let b = coefficients_in[2u * columns + column];
   let c = coefficients_in[3u * columns + column];
-  let first = stripe * params.per_thread;
-  var i = first * columns + column;
-  for (var n = min(params.per_thread, params.rows - first); n > 0u; n -= 1u) {
+  var i = stripe.at;
+  for (var n = stripe.rows; n > 0u; n -= 1u) {
     let g = select(lanes(0.0), gradient[i], out[i] > lanes(0.0));
     dx[i] = a * g + (b * (x[i] - mean) + c);
     dresidual[i] = g;
