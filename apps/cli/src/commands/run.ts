@@ -1,0 +1,71 @@
+import { join, relative, resolve } from "node:path";
+import { openDevice } from "@roentgen/gpu/node";
+import { type Report, reportTable, runStudy } from "@roentgen/runner";
+import { folderStore } from "@roentgen/runner/node";
+import { environmentOf } from "../environment.ts";
+import { catchInterrupts } from "../interrupts.ts";
+import { showProgress } from "../progress.ts";
+import { datasetsBeside, knownInits, narrowed, readStudy } from "../study-parts.ts";
+
+export interface RunOptions {
+  readonly out?: string;
+  readonly trials?: number;
+  readonly tasks?: readonly string[];
+  readonly inits?: readonly string[];
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly adapter?: string;
+  readonly budget?: number;
+  readonly offline?: boolean;
+}
+
+/** `roentgen run`: a study from its file to its report, going on where an earlier run stopped. */
+export async function run(study: string, options: RunOptions): Promise<void> {
+  const config = narrowed(await readStudy(study), options);
+  const folder = resolve(options.out ?? join("runs", config.name));
+  const { stderr } = process;
+  const progress = showProgress({ stream: stderr, isTerminal: stderr.isTTY === true && process.env.TERM !== "dumb" && !process.env.CI });
+  const tell = options.quiet ? () => undefined : progress.line;
+  const interrupts = catchInterrupts(progress.line, (code) => {
+    progress.stop();
+    process.exit(code);
+  });
+  const device = await openDevice({
+    ...(options.adapter === undefined ? {} : { adapter: options.adapter }),
+    ...(options.budget === undefined ? {} : { budgetBytes: options.budget }),
+  });
+  try {
+    tell(`${config.title ?? config.name}, on ${device.info.description || device.info.device}${device.info.software ? " (software)" : ""}; results in ${shown(folder)}`);
+    const report = await runStudy({
+      config, device,
+      datasets: datasetsBeside(study),
+      inits: knownInits({ allowDownload: options.offline !== true, onProgress: tell }),
+      store: folderStore(folder),
+      listener: options.quiet ? () => undefined : progress.listener,
+      signal: interrupts.signal,
+      environment: await environmentOf(device.info),
+    });
+    progress.stop();
+    print(report, folder, options.json === true);
+  } catch (error) {
+    progress.stop();
+    throw interrupts.exitCode !== undefined && error instanceof Error && error.name === "StudyInterrupted" ? Object.assign(error, { exitCode: interrupts.exitCode }) : error;
+  } finally {
+    interrupts.release();
+    device.close();
+  }
+}
+
+function print(report: Report, folder: string, json: boolean): void {
+  const page = join(folder, "report.html");
+  if (json) {
+    const { config, environment, unavailable, cells, comparisons, seconds } = report;
+    process.stdout.write(`${JSON.stringify({ name: config.name, folder, report: join(folder, "report.json"), page, environment, unavailable, cells, comparisons, seconds }, null, 2)}\n`);
+  } else process.stdout.write(`\n${reportTable(report)}\n\nReport: ${shown(page)}\n`);
+}
+
+/** A path as short as it can be written from here. */
+function shown(path: string): string {
+  const near = relative(process.cwd(), path);
+  return near !== "" && !near.startsWith("..") ? near : path;
+}

@@ -1,0 +1,129 @@
+// The command line's face: commands, arguments, help. Commands import what they need when they run, so that help is quick and
+// `doctor` can speak where the engine cannot even be loaded.
+
+import { Command, InvalidArgumentError, Option } from "commander";
+import manifest from "../package.json" with { type: "json" };
+
+export const version: string = manifest.version;
+
+/** The whole command line. Throws CommanderError instead of leaving the process. */
+export function createProgram(): Command {
+  const program = new Command("roentgen")
+    .description("A from-scratch WebGPU training engine, and studies of transfer learning on it.")
+    .version(version, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .helpCommand("help [command]", "print a command's help")
+    .showHelpAfterError("(--help tells more)")
+    .exitOverride();
+  addRun(program);
+  addDoctor(program);
+  addSummary(program);
+  addProfile(program);
+  program.addHelpText("after", `
+Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted.
+ROENTGEN_DEBUG=1 adds the stack to error messages.`);
+  // A subcommand made before exitOverride() inherits nothing of it.
+  for (const command of program.commands) command.exitOverride().showHelpAfterError("(--help tells more)");
+  return program;
+}
+
+const adapter = (): Option => new Option("--adapter <name>", "use the adapter whose name contains this");
+const json = (what: string): Option => new Option("--json", what);
+
+function addRun(program: Command): void {
+  program
+    .command("run")
+    .description("run a study and write its report; a second run goes on where the first stopped")
+    .argument("<study>", "the study, a YAML file")
+    .option("--out <folder>", "where results go (default: runs/<name of the study>)")
+    .option("--trials <n>", "trials of each cell, instead of the study's", count)
+    .option("--tasks <names>", "only these tasks, separated by commas", names)
+    .option("--inits <names>", "only these initialisations, separated by commas", names)
+    .addOption(json("print the cells and comparisons as JSON on standard output"))
+    .option("--quiet", "no progress, only the result")
+    .addOption(adapter())
+    .option("--budget <bytes>", "most GPU memory to hold, such as 4GB", bytes)
+    .option("--offline", "fetch no weights; use those already kept")
+    .addHelpText("after", `
+Examples:
+  roentgen run studies/demo.yaml
+  roentgen run studies/demo.yaml --tasks brain --trials 1 --out /tmp/look
+  roentgen run studies/demo.yaml --inits random --offline --json > result.json
+
+Ctrl-C once ends the step under way and saves; the same command goes on from there. Twice leaves at once.`)
+    .action(async (study, options) => (await import("./commands/run.ts")).run(study, options));
+}
+
+function addDoctor(program: Command): void {
+  program
+    .command("doctor")
+    .description("show the GPU, its driver and what is missing")
+    .addOption(json("print everything found as JSON"))
+    .addOption(adapter())
+    .addHelpText("after", `
+Examples:
+  roentgen doctor
+  roentgen doctor --json
+
+Exit status 1 if there is no adapter.`)
+    .action(async (options) => (await import("./commands/doctor.ts")).doctor(options));
+}
+
+function addSummary(program: Command): void {
+  program
+    .command("summary")
+    .description("list a model's layers, shapes, parameters and multiply-adds; needs no GPU")
+    .argument("<model>", "resnet18 to resnet152, unet-resnet18 to unet-resnet152")
+    .option("--input <pixels>", "height and width of the input", count, 224)
+    .option("--batch <n>", "images at a time", count, 1)
+    .addOption(json("print the table as JSON"))
+    .addHelpText("after", `
+Examples:
+  roentgen summary resnet50 --input 224
+  roentgen summary unet-resnet18 --input 64 --batch 8 --json`)
+    .action(async (model, options) => (await import("./commands/summary.ts")).summary(model, options));
+}
+
+function addProfile(program: Command): void {
+  program
+    .command("profile")
+    .description("time every dispatch of a model's forward pass or training step")
+    .argument("<model>", "resnet18 to resnet152, unet-resnet18 to unet-resnet152")
+    .option("--train", "a training step with Adam instead of the forward pass")
+    .option("--batch <n>", "images at a time", count, 4)
+    .option("--size <pixels>", "height and width of the input", count, 64)
+    .option("--repeats <n>", "runs to take the median of", count, 5)
+    .option("--top <n>", "dispatches and layers to list", count, 20)
+    .addOption(json("print the table as JSON"))
+    .option("--trace <file>", "also write a Chrome trace, for chrome://tracing or Perfetto")
+    .addOption(adapter())
+    .addHelpText("after", `
+Examples:
+  roentgen profile resnet50 --train --batch 4 --size 64
+  roentgen profile unet-resnet50 --size 128 --trace trace.json`)
+    .action(async (model, options) => (await import("./commands/profile.ts")).profileModel(model, options));
+}
+
+/** A positive integer. */
+function count(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError("Expected a positive integer.");
+  return value;
+}
+
+function names(text: string): string[] {
+  const list = text.split(",").map((name) => name.trim()).filter((name) => name !== "");
+  if (list.length === 0) throw new InvalidArgumentError("Expected names separated by commas.");
+  return list;
+}
+
+const units: Readonly<Record<string, number>> = { "": 1, B: 1, KB: 1e3, MB: 1e6, GB: 1e9, KIB: 2 ** 10, MIB: 2 ** 20, GIB: 2 ** 30 };
+
+/** Bytes, with or without a unit: 500000000, 500MB, 1.5GiB. */
+export function bytes(text: string): number {
+  const [, number, unit = ""] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text.trim()) ?? [];
+  const factor = units[unit.toUpperCase()];
+  const value = Math.floor(Number(number) * (factor ?? Number.NaN));
+  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError("Expected bytes, such as 500MB or 4GiB.");
+  return value;
+}

