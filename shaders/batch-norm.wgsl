@@ -28,6 +28,11 @@ override WORKGROUP: u32 = 64;
 override RELU: bool = false;
 override FROZEN: bool = false;
 
+// ReLU that lets a NaN through, as PyTorch's does: max(NaN, 0) would hide it.
+fn rectified(v: lanes) -> lanes {
+  return select(v, lanes(0.0), v < lanes(0.0));
+}
+
 // rows of the image, columns and channels; rows per thread and stripes of rows; eps and momentum.
 struct Params { rows: u32, columns: u32, channels: u32, per_thread: u32, stripes: u32, eps: f32, momentum: f32 }
 
@@ -150,7 +155,7 @@ fn normalise(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) 
   var i = stripe.at;
   for (var n = stripe.rows; n > 0u; n -= 1u) {
     let value = (x[i] - mean) * scale + offset;
-    y[i] = select(value, max(value, lanes(0.0)), RELU);
+    y[i] = select(value, rectified(value), RELU);
     i += columns;
   }
 }
@@ -168,7 +173,7 @@ fn normalise_residual(@builtin(global_invocation_id) id: vec3u, @builtin(num_wor
   let offset = bias[column];
   var i = stripe.at;
   for (var n = stripe.rows; n > 0u; n -= 1u) {
-    y[i] = max((x[i] - mean) * scale + offset + residual[i], lanes(0.0));
+    y[i] = rectified((x[i] - mean) * scale + offset + residual[i]);
     i += columns;
   }
 }

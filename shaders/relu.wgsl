@@ -3,8 +3,8 @@
 // forward   reads x[n],          writes y[n]
 // backward  reads out[n], dy[n], writes dx[n] = dy where out > 0, else 0
 //
-// backward reads the output, not the input, so x need not outlive the forward pass. The gradient at 0 is 0, as in PyTorch.
-// A grid wider than 65,535 workgroups is folded into y.
+// backward reads the output, not the input, so x need not outlive the forward pass. The gradient at 0 is 0, and a NaN passes through, as in
+// PyTorch (max(NaN, 0) would hide it). A grid wider than 65,535 workgroups is folded into y.
 
 override WORKGROUP: u32 = 64;
 
@@ -18,7 +18,8 @@ struct Params { n: u32 }
 fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.y * groups.x * WORKGROUP + id.x;
   if (i >= params.n) { return; }
-  y[i] = max(x[i], 0.0);
+  let v = x[i];
+  y[i] = select(v, 0.0, v < 0.0);
 }
 
 @group(0) @binding(1) var<storage, read> out: array<f32>;

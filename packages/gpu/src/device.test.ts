@@ -151,7 +151,10 @@ describe.skipIf(!present)("the device", () => {
       device.dispatch(broken, { y }, { n: 1, value: 1 }, [1, 1, 1]);
       return y;
     };
-    await expect(new Plan(device, device.record("broken", [], launch)).build()).rejects.toThrow(/^broken\.forward: the shader does not compile/);
+    const says = /^broken\.forward: the shader does not compile on this device: line \d+: .*volume/;
+    await expect(new Plan(device, device.record("broken", [], launch)).build()).rejects.toThrow(says);
+    launch();
+    await expect(device.idle()).rejects.toThrow(says);
   });
 
   it("turns a refused command into an error with the label, at the next check", async () => {

@@ -2,7 +2,7 @@
 // memory from a pool; while recording, `alloc` gives virtual buffers and `dispatch` appends to a list that becomes a Plan.
 // A device without a GPU (nullDevice) can only record: enough to plan, count and summarise.
 
-import { DeviceError, OutOfMemoryError, PlanError, type TypedArray } from "@roentgen/core";
+import { DeviceError, OutOfMemoryError, PlanError, ShaderError, type TypedArray, ValidationError } from "@roentgen/core";
 import { copy as copyKernel, type Kernel, packParams, type ParamValues } from "@roentgen/kernels";
 import { alignTo, Buffer, buffersIn, partAlignment } from "./buffer.ts";
 import { checkGrid, type Dispatch, flatGrid, type Grid } from "./dispatch.ts";
@@ -397,8 +397,10 @@ export class Device {
     return this.#options.wait ? this.#options.wait(promise) : promise;
   }
 
+  /** Keeps the first error; but a shader that does not compile explains the commands refused because of it. */
   #fail(error: Error): void {
-    if (!this.#closed) this.#failure ??= error;
+    if (this.#closed) return;
+    if (!this.#failure || (error instanceof ShaderError && this.#failure instanceof ValidationError)) this.#failure = error;
   }
 
   #compiled(): Pipelines {

@@ -37,7 +37,7 @@ export class Pipelines {
     const layout = this.#layout(kernel);
     this.#gpu.pushErrorScope("validation");
     const pipeline = this.#gpu.createComputePipeline(this.#descriptor(key, kernel, overrides));
-    void this.#gpu.popErrorScope().then((error) => error && this.#fail(shaderError(kernel, error.message)), () => undefined);
+    this.#failIfRefused(kernel);
     const made = { pipeline, layout: layout.group };
     this.#ready.set(key, made);
     return made;
@@ -69,6 +69,14 @@ export class Pipelines {
     }
   }
 
+  /** Ends the error scope; a refusal becomes a ShaderError with the compiler's words. A lost device ends scopes by itself. */
+  #failIfRefused(kernel: Kernel): void {
+    const told = this.#gpu.popErrorScope().then(async (error) => {
+      if (error) this.#fail(shaderError(kernel, (await this.#complaints(kernel)) || error.message));
+    });
+    told.catch(() => undefined);
+  }
+
   /** What the compiler says of the module, line by line. */
   async #complaints(kernel: Kernel): Promise<string> {
     const { messages } = await this.#module(kernel).getCompilationInfo();
@@ -86,7 +94,8 @@ export class Pipelines {
     if (!module) {
       this.#gpu.pushErrorScope("validation");
       module = this.#gpu.createShaderModule({ label: kernel.name, code: kernel.source });
-      void this.#gpu.popErrorScope().then((error) => error && this.#fail(shaderError(kernel, error.message)), () => undefined);
+      // What is wrong with it is told when a pipeline wants it.
+      this.#gpu.popErrorScope().catch(() => undefined);
       this.#modules.set(kernel.source, module);
     }
     return module;

@@ -1,0 +1,177 @@
+import { parseSafetensors } from "@roentgen/checkpoints";
+import type { Dataset } from "@roentgen/data";
+import { hostTensor, type HostTensor, type StateDict } from "@roentgen/core";
+import { resnet } from "@roentgen/models";
+import { fileShape, materialize, stateDict } from "@roentgen/nn";
+import { withDevice } from "@roentgen/tensor/testing/node";
+import { describe, expect, it } from "vitest";
+import { parseStudy, type StudyConfig } from "./config.ts";
+import type { StudyEvent } from "./events.ts";
+import { type InitSource, randomInit } from "./inits.ts";
+import type { Environment, Report } from "./results.ts";
+import { memoryStore, type Store } from "./store.ts";
+import { runStudy, StudyInterrupted, type StudyOptions } from "./study.ts";
+import { syntheticDataset } from "./synthetic.fixture.ts";
+
+const yaml = `
+name: small
+inits: [random, pretrained]
+baseline: pretrained
+trials: 2
+tasks:
+  corner:
+    data: multiclass
+    model: { kind: resnet, depth: 18 }
+    size: 32
+    batch: 4
+    epochs: 2
+    patience: 5
+    loss: cross-entropy
+    optimizer: { kind: adam, lr: 0.001, maxGradNorm: 1 }
+    schedule: { kind: plateau }
+    augment: { flip: 0.5, rotateDegrees: 5 }
+  square:
+    data: mask
+    model: { kind: unet, depth: 18 }
+    size: 32
+    batch: 4
+    evaluationBatch: 3
+    epochs: 2
+    patience: 5
+    loss: bce+dice
+    optimizer: { kind: sgd, lr: 0.01 }
+    augment: segmentation
+`;
+
+const environment: Environment = { roentgen: "test", commit: null, runtime: "test", system: "test", adapter: { vendor: "", architecture: "", device: "", description: "", software: true, toggles: [] } };
+
+const only = (config: StudyConfig, task: string, extra: Partial<StudyConfig> = {}): StudyConfig => ({ ...config, tasks: { [task]: config.tasks[task] as StudyConfig["tasks"][string] }, ...extra });
+
+/** A report without what a clock decides. */
+function withoutTimes(report: Report): unknown {
+  return JSON.parse(JSON.stringify(report, (key, value: unknown) => (key === "seconds" || key === "imagesPerSecond" ? undefined : value)));
+}
+
+/** A data set that tells when a training image is looked at. */
+function watched(dataset: Dataset, onImage: () => void): Dataset {
+  const train = dataset.split("train").map((sample) => Object.defineProperty({ ...sample }, "image", { get: () => (onImage(), sample.image) }));
+  return { ...dataset, split: (name) => (name === "train" ? train : dataset.split(name)) };
+}
+
+withDevice("runStudy", (device) => {
+  let weights: StateDict | undefined;
+  const pretrained: InitSource = {
+    description: "a ResNet-18 drawn with another seed",
+    load: async () => ({ kind: "weights", numerics: undefined, tensors: (weights ??= await stateDict(materialize(resnet({ depth: 18, classes: 7 }), device(), { seed: 99 }))) }),
+  };
+  const study = (config: StudyConfig, store: Store, more: Partial<StudyOptions> = {}) =>
+    runStudy({ config, store, device: device(), environment, datasets: async (name) => syntheticDataset(name as "mask"), inits: new Map([["random", randomInit], ["pretrained", pretrained]]), ...more });
+  const config = parseStudy(yaml);
+
+  it("ends with the same numbers, bit for bit, whether interrupted in the middle of an epoch, killed, or not at all", async () => {
+    const whole = memoryStore();
+    const config = { ...parseStudy(yaml), trials: 1 };
+    const once = await study(config, whole);
+
+    const resumed = memoryStore();
+    // Stops while the n-th training image of the process is drawn: in the middle of an epoch, twice in the same trial.
+    for (const stop of [5, 14]) {
+      const controller = new AbortController();
+      let drawn = 0;
+      const datasets = async (name: string) => watched(syntheticDataset(name as "mask"), () => ++drawn === stop && controller.abort());
+      await expect(study(config, resumed, { datasets, signal: controller.signal })).rejects.toThrow(StudyInterrupted);
+    }
+    expect([...resumed.files.keys()]).toEqual(["trials/corner-random-0.state"]);
+    // A kill leaves the last state written and nothing else.
+    const killed = new Error("killed");
+    let results = 0;
+    const dies: Store = { ...resumed, write: async (name, bytes) => (/^trials.*json$/.test(name) && ++results === 2 ? Promise.reject(killed) : resumed.write(name, bytes)) };
+    await expect(study(config, dies, { checkpointSeconds: 0 })).rejects.toThrow(killed);
+    expect([...resumed.files.keys()]).toContain("trials/corner-pretrained-0.state");
+    const again = await study(config, resumed, { checkpointSeconds: 0 });
+
+    expect(withoutTimes(again)).toEqual(withoutTimes(once));
+    for (const [name, bytes] of whole.files) if (name.startsWith("models/")) expect(Buffer.from(resumed.files.get(name) ?? []).equals(Buffer.from(bytes))).toBe(true);
+    expect([...resumed.files.keys()].filter((name) => name.endsWith(".state"))).toEqual([]);
+  });
+
+  it("reports every cell, compares with the baseline, and keeps the best models as strict checkpoints", async () => {
+    const store = memoryStore();
+    const report = await study(only(config, "corner"), store);
+    expect(report.cells.map((c) => [c.task, c.init, c.headline.n])).toEqual([["corner", "random", 2], ["corner", "pretrained", 2]]);
+    expect(report.comparisons.map((c) => [c.init, c.baseline])).toEqual([["random", "pretrained"]]);
+    expect(report.data.corner).toMatchObject({ hash: "hash-of-multiclass", images: { train: 12, validation: 4, test: 6 } });
+    for (const trial of report.trials) {
+      expect(trial.losses).toHaveLength(6);
+      expect(trial.scores.kind).toBe("classification");
+      expect(trial.predictions?.probabilities).toHaveLength(6);
+      const { tensors, metadata } = parseSafetensors(store.files.get(trial.model ?? "") ?? new Uint8Array());
+      const shapes = new Map([...materialize(resnet({ depth: 18, classes: 2 }), device(), { seed: 0 }).parameters()].map((p) => [p.path, [...fileShape(p)]]));
+      expect(new Map([...tensors].map(([name, t]) => [name, [...t.shape]]).sort() as [string, number[]][])).toEqual(new Map([...shapes].sort()));
+      expect(metadata.get("roentgen.seed")).toBe(String(trial.seed));
+    }
+    expect(new Set(report.trials.map((t) => t.seed)).size).toBe(4);
+    const saved = JSON.parse(new TextDecoder().decode(store.files.get("report.json"))) as Report;
+    expect(saved).toEqual(JSON.parse(JSON.stringify(report)));
+    expect(new TextDecoder().decode(store.files.get("report.html"))).toContain("corner");
+  });
+
+  it("learns: a U-Net finds the square", async () => {
+    const square = config.tasks.square as StudyConfig["tasks"][string];
+    const longer = only(config, "square", { trials: 1, inits: ["random"], tasks: { square: { ...square, epochs: 12, optimizer: { ...square.optimizer, kind: "adam", lr: 0.002 } } } });
+    const { trials: [trial] } = await study({ ...longer, baseline: undefined }, memoryStore());
+    expect(trial?.headline).toBeGreaterThan(0.8);
+    expect(trial?.examples.length).toBeGreaterThan(0);
+    expect(trial?.scores).toMatchObject({ kind: "segmentation" });
+  });
+
+  it("says which initialisation could not be had, and runs the others alone", async () => {
+    const missing: InitSource = { description: "none", load: async () => ({ kind: "unavailable", reason: "the file is not there" }) };
+    const events: StudyEvent[] = [];
+    const report = await study(only(config, "corner", { trials: 1 }), memoryStore(), { inits: new Map([["random", randomInit], ["pretrained", missing]]), listener: (e) => events.push(e) });
+    expect(report.unavailable).toEqual({ pretrained: "the file is not there" });
+    expect(report.trials.map((t) => t.init)).toEqual(["random"]);
+    expect(report.comparisons).toEqual([]);
+    expect(events[0]).toMatchObject({ kind: "study", unavailable: { pretrained: "the file is not there" } });
+  });
+
+  it("stops at a loss that is not finite, with the step and the first op that wrote such a value", async () => {
+    const poisoned: InitSource = {
+      ...pretrained,
+      load: async () => {
+        const loaded = (await pretrained.load()) as { kind: "weights"; tensors: StateDict; numerics: undefined };
+        const name = "layer2.0.conv1.weight";
+        const weight = loaded.tensors.get(name) as HostTensor<"f32">;
+        return { ...loaded, tensors: new Map([...loaded.tensors, [name, hostTensor("f32", weight.shape, weight.data.map((v, i) => (i === 100 ? NaN : v)))]]) };
+      },
+    };
+    const inits = new Map([["random", randomInit], ["pretrained", poisoned]]);
+    const failing = study(only(config, "corner", { trials: 1 }), memoryStore(), { inits });
+    await expect(failing).rejects.toThrow(/^corner-pretrained-0: the loss of step 1 \(epoch 1\) is NaN; the first op that wrote a value that is not finite is layer2\.0\.conv1 conv2d .*Lower the learning rate/);
+  });
+
+  it("refuses weights that were trained with another stride", async () => {
+    const early: InitSource = { ...pretrained, load: async () => ({ ...(await pretrained.load() as { kind: "weights"; tensors: StateDict }), numerics: { strideOn: "1x1", padding: "symmetric", bnEps: 1e-5, input: { mean: [0, 0, 0], std: [1, 1, 1], range: [0, 1] } } }) };
+    await expect(study(only(config, "corner", { trials: 1 }), memoryStore(), { inits: new Map([["random", randomInit], ["pretrained", early]]) })).rejects.toThrow("trained with strideOn 1x1, the task's model has 3x3");
+  });
+});
+
+describe("parseStudy", () => {
+  const broken = (change: (text: string) => string) => () => parseStudy(change(yaml), "small.yaml");
+
+  it("names every field that is wrong", () => {
+    expect(broken((t) => t.replace("batch: 4", "batch: 0").replace("loss: bce+dice", "loss: sum"))).toThrowErrorMatchingInlineSnapshot(`
+      [ConfigError: small.yaml: 2 fields are wrong:
+        tasks.corner.batch: Too small: expected number to be >0
+        tasks.square.loss: Invalid option: expected one of "cross-entropy"|"bce"|"dice"|"bce+dice"]
+    `);
+    expect(broken((t) => t.replace("size: 32", "size: 32\n    colour: red"))).toThrow("colour");
+    expect(broken((t) => t.replace("baseline: pretrained", "baseline: other"))).toThrow('baseline "other" is not among inits');
+    expect(broken((t) => t.replace("loss: cross-entropy", "loss: dice"))).toThrow("a classifier's loss is cross-entropy or bce");
+    expect(broken(() => "a: [")).toThrow("small.yaml: not valid YAML");
+  });
+
+  it("writes out every default", () => {
+    expect(parseStudy(yaml).tasks.corner).toMatchObject({ labelSmoothing: 0, tenCrop: false, schedule: { kind: "plateau", patience: 5, factor: 0.5 }, model: { strideOn: "3x3", eps: 1e-5, freezeStages: null } });
+  });
+});
