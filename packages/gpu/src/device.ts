@@ -348,11 +348,10 @@ export class Device {
     gpu.queue.submit([encoder.finish()]);
     try {
       await this.#wait(staging.mapAsync(GPUMapMode.READ));
-      this.check();
+      await this.#settle();
       return staging.getMappedRange().slice(0);
     } catch (error) {
-      await Promise.resolve(); // let the reason, which arrives by another road, come first
-      this.check();
+      await this.#settle(); // the reason arrives by another road
       throw error;
     } finally {
       staging.destroy();
@@ -364,6 +363,11 @@ export class Device {
     this.check();
     this.flush();
     await this.#wait(this.#need("wait").queue.onSubmittedWorkDone());
+    await this.#settle();
+  }
+
+  async #settle(): Promise<void> {
+    await this.pipelines?.settled();
     this.check();
   }
 

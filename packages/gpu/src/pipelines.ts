@@ -17,6 +17,8 @@ export class Pipelines {
   readonly #layouts = new Map<string, { group: GPUBindGroupLayout; pipeline: GPUPipelineLayout }>();
   readonly #ready = new Map<string, Pipeline>();
   readonly #pending = new Map<string, Promise<Pipeline>>();
+  /** Pipelines made on the spot that WebGPU has not yet spoken about. */
+  readonly #unsettled = new Set<Promise<void>>();
 
   /** `fail` is told of errors that WebGPU finds after the fact. */
   constructor(gpu: GPUDevice, fail: (error: Error) => void) {
@@ -74,7 +76,13 @@ export class Pipelines {
     const told = this.#gpu.popErrorScope().then(async (error) => {
       if (error) this.#fail(shaderError(kernel, (await this.#complaints(kernel)) || error.message));
     });
-    told.catch(() => undefined);
+    const settled = told.catch(() => undefined).finally(() => this.#unsettled.delete(settled));
+    this.#unsettled.add(settled);
+  }
+
+  /** Resolves when it is known of every pipeline made on the spot whether it compiled. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#unsettled);
   }
 
   /** What the compiler says of the module, line by line. */
