@@ -68,6 +68,8 @@ export interface TrialResult {
   /** Test predictions: probabilities row by row, and integer labels; classification only. */
   readonly predictions: { readonly files: readonly string[]; readonly probabilities: readonly (readonly number[])[]; readonly labels: readonly (readonly number[])[] } | null;
   readonly examples: readonly MaskExample[];
+  /** Only where training was ended by hand: the steps it would have taken at most. */
+  readonly stopped?: { readonly planned: number; readonly stepsPerEpoch: number };
   /** File of the best model, relative to the study's folder. */
   readonly model: string | null;
   readonly seconds: number;

@@ -9,6 +9,7 @@ import type { Device } from "@roentgen/gpu";
 import type { StudyConfig, TaskConfig } from "./config.ts";
 import type { Listener, StudyEvent } from "./events.ts";
 import { inputOf, type InitSource, type LoadedInit } from "./inits.ts";
+import type { Predictions } from "./predictions.ts";
 import { cellsOf, comparisonsOf, formatReport } from "./report.ts";
 import { reportHtml } from "./report-html.ts";
 import type { DataSummary, Environment, Report, TrialResult } from "./results.ts";
@@ -27,6 +28,10 @@ export interface StudyOptions {
   readonly listener?: Listener;
   /** Aborted: the step under way ends, its state is saved, and `StudyInterrupted` is thrown. */
   readonly signal?: AbortSignal;
+  /** Aborted: training ends after the step under way, its best weights so far are tested and reported, and no further trial begins. */
+  readonly finish?: AbortSignal;
+  /** Told what the model says of images, as it says it. */
+  readonly predictions?: (predictions: Predictions) => void;
   /** Seconds of work a kill may cost: a trial's state is written at the end of an epoch if the last one is older. */
   readonly checkpointSeconds?: number;
   /** Whether to keep each trial's best weights as safetensors. */
@@ -74,6 +79,7 @@ export async function runStudy(options: StudyOptions): Promise<Report> {
   const progress = new TimeLeft(planned, sets);
   for (const [index, p] of planned.entries()) {
     if (results.has(p.name)) continue;
+    if (options.finish?.aborted) break;
     const dataset = sets.get(p.taskName) as Dataset;
     const spec: TrialSpec = { ...p, dataset, init: loaded.get(p.initName) as LoadedInit };
     const result = await runTrial(spec, { ...options, signal, listener: progress.listen(listener, p.name) }, identity(p), { index, of: planned.length });
@@ -88,7 +94,7 @@ export async function runStudy(options: StudyOptions): Promise<Report> {
 }
 
 async function runTrial(spec: TrialSpec, options: StudyOptions & { listener: Listener; signal: AbortSignal }, identity: string, at: { index: number; of: number }): Promise<TrialResult | null> {
-  const { device, store, listener, signal, checkpointSeconds = 30, keepModels = true } = options;
+  const { device, store, listener, signal, finish, predictions, checkpointSeconds = 30, keepModels = true } = options;
   const stateFile = `trials/${spec.name}.state`;
   const trial = device.scope(() => new Trial(device, spec));
   try {
@@ -97,7 +103,7 @@ async function runTrial(spec: TrialSpec, options: StudyOptions & { listener: Lis
     await trial.build((done, total) => listener({ kind: "compile", trial: spec.name, done, total }));
     let saved = performance.now();
     const result = await trial.run({
-      listener, signal,
+      listener, signal, finish, predictions,
       checkpoint: async (_, reason) => {
         if (reason === "epoch" && performance.now() - saved < checkpointSeconds * 1000) return;
         await store.write(stateFile, formatTrialState(await trial.state(), identity));
@@ -108,7 +114,8 @@ async function runTrial(spec: TrialSpec, options: StudyOptions & { listener: Lis
     const model = keepModels ? `models/${spec.name}.safetensors` : null;
     if (model) await store.write(model, formatSafetensors(await trial.stateDict(), modelMetadata(spec, result)));
     const complete = { ...result, model };
-    await store.write(`trials/${spec.name}.json`, new TextEncoder().encode(JSON.stringify({ identity, result: complete })));
+    // Ended by hand is not finished: another run of the study does it again.
+    if (!result.stopped) await store.write(`trials/${spec.name}.json`, new TextEncoder().encode(JSON.stringify({ identity, result: complete })));
     await store.remove(stateFile);
     return complete;
   } finally {

@@ -14,6 +14,7 @@ import type { Listener } from "./events.ts";
 import { inputOf, type LoadedInit } from "./inits.ts";
 import { hostLoss, lossOf } from "./losses.ts";
 import { maskExample } from "./mask-example.ts";
+import { predictedImages, type Predictions, spread } from "./predictions.ts";
 import type { EpochRecord, MaskExample, Scores, TrialResult } from "./results.ts";
 import { classificationScores, probabilitiesOf, segmentationScores } from "./scores.ts";
 import type { Progress, TrialState } from "./trial-state.ts";
@@ -32,12 +33,18 @@ export interface TrialHooks {
   readonly listener: Listener;
   /** Aborted: stop after the step under way. */
   readonly signal: AbortSignal;
+  /** Aborted: training ends after the step under way, and the best weights so far are tested. */
+  readonly finish?: AbortSignal | undefined;
+  /** Told what the model says of images, as it says it. */
+  readonly predictions?: ((predictions: Predictions) => void) | undefined;
   /** Called at the end of an epoch, and when interrupted: a good moment to write `state()` down. */
   readonly checkpoint: (trial: Trial, reason: "epoch" | "interrupted") => Promise<void>;
 }
 
-/** Masks drawn in the report, from the first test images. */
+/** Masks drawn in the report, from test images all over the split. */
 const exampleCount = 6;
+/** Validation images that a watcher is shown after each epoch. */
+const shownCount = 12;
 
 export class Trial {
   readonly #device: Device;
@@ -113,18 +120,21 @@ export class Trial {
   /** Trains to the end and tests the best weights; null if interrupted. Throws NonFiniteError with the step and the op. */
   async run(hooks: TrialHooks): Promise<TrialResult | null> {
     const { task } = this.#spec;
-    while (this.#epoch < task.epochs && this.#badEpochs <= task.patience) {
-      if (!(await this.#trainEpoch(hooks))) {
-        await hooks.checkpoint(this, "interrupted");
-        return null;
-      }
-      await hooks.checkpoint(this, "epoch");
+    const { signal, finish } = hooks;
+    while (this.#epoch < task.epochs && this.#badEpochs <= task.patience && !finish?.aborted) {
+      const complete = await this.#trainEpoch(hooks);
+      if (!complete && !signal.aborted) break;
+      await hooks.checkpoint(this, complete ? "epoch" : "interrupted");
+      if (!complete) return null;
     }
-    return this.#test();
+    const [steps, planned] = [this.#losses.length, task.epochs * this.stepsPerEpoch];
+    const stopped = finish?.aborted && steps < planned ? { planned, stepsPerEpoch: this.stepsPerEpoch } : null;
+    return { ...(await this.#test(hooks)), ...(stopped ? { stopped } : {}) };
   }
 
   /** One epoch and its validation; false if interrupted. */
-  async #trainEpoch({ listener, signal }: TrialHooks): Promise<boolean> {
+  async #trainEpoch(hooks: TrialHooks): Promise<boolean> {
+    const { listener, signal, finish } = hooks;
     const { task, name } = this.#spec;
     const epoch = this.#epoch;
     const rate = this.#schedule.rate(epoch);
@@ -134,7 +144,7 @@ export class Trial {
     let unread = 0;
     let lastRead = began;
     for (const batch of this.#batches("train", { epoch, start: this.#step })) {
-      if (signal.aborted) break;
+      if (signal.aborted || finish?.aborted) break;
       this.#train.run(batch.images, targetOf(batch));
       this.#step++;
       unread++;
@@ -149,7 +159,7 @@ export class Trial {
     if (unread > 0) await this.#readLosses();
     if (this.#step < this.stepsPerEpoch) return false;
     const trainSeconds = (performance.now() - began) / 1000;
-    const validationLoss = await this.#validate();
+    const validationLoss = await this.#validate(hooks);
     this.#schedule.observe(validationLoss);
     const isBest = validationLoss < this.#bestLoss;
     if (isBest) [this.#bestLoss, this.#bestEpoch, this.#badEpochs, this.#best] = [validationLoss, epoch, 0, await this.#readMemory()];
@@ -197,20 +207,22 @@ export class Trial {
   }
 
   /** Mean over images of the batches' losses, each batch weighted by its size. */
-  async #validate(): Promise<number> {
+  async #validate(hooks: TrialHooks): Promise<number> {
     let [total, images] = [0, 0];
+    const shown = spread(this.#spec.dataset.split("val").length, shownCount);
     for (const batch of this.#batches("val")) {
       const logits = await this.#evaluate.run(batch.images).floats();
       total += batch.count * hostLoss(logits, targetOf(batch), batch.count, logits.length / this.#evaluationBatch, this.#spec.task);
       images += batch.count;
+      this.#show(hooks, "val", batch, logits, (i) => shown.has(i));
     }
     return total / images;
   }
 
-  async #test(): Promise<TrialResult> {
+  async #test(hooks: TrialHooks): Promise<TrialResult> {
     const { name, taskName, initName, seed, dataset } = this.#spec;
     this.#writeMemory(this.#best);
-    const tested = dataset.task.kind === "mask" ? await this.#testMasks() : await this.#testClasses();
+    const tested = dataset.task.kind === "mask" ? await this.#testMasks(hooks) : await this.#testClasses(hooks);
     return {
       name, task: taskName, init: initName, seed, epochs: this.#epochs, bestEpoch: this.#bestEpoch, steps: this.#losses.length,
       losses: this.#losses, model: null, seconds: this.#seconds, ...tested,
@@ -218,7 +230,7 @@ export class Trial {
     };
   }
 
-  async #testClasses(): Promise<Pick<TrialResult, "predictions" | "examples"> & { scores: Scores }> {
+  async #testClasses(hooks: TrialHooks): Promise<Pick<TrialResult, "predictions" | "examples"> & { scores: Scores }> {
     const { dataset, task } = this.#spec;
     const { kind, classes } = dataset.task;
     const samples = dataset.split("test");
@@ -227,6 +239,7 @@ export class Trial {
     for (const view of views) {
       for (const batch of this.#batches("test", { view })) {
         const logits = await this.#evaluate.run(batch.images).floats();
+        if (view === views[0]) this.#show(hooks, "test", batch, logits);
         const probabilities = probabilitiesOf(logits.subarray(0, batch.count * classes.length), classes.length, kind === "multiclass");
         for (const [row, index] of batch.indices.entries()) {
           for (let c = 0; c < classes.length; c++) sums[index * classes.length + c] = (sums[index * classes.length + c] ?? 0) + (probabilities[row * classes.length + c] ?? NaN) / views.length;
@@ -241,15 +254,17 @@ export class Trial {
     };
   }
 
-  async #testMasks(): Promise<Pick<TrialResult, "predictions" | "examples"> & { scores: Scores }> {
+  async #testMasks(hooks: TrialHooks): Promise<Pick<TrialResult, "predictions" | "examples"> & { scores: Scores }> {
     const { dataset, task } = this.#spec;
     const samples = dataset.split("test");
-    const chosen = new Set(Array.from({ length: exampleCount }, (_, i) => Math.floor(((i + 0.5) * samples.length) / exampleCount)));
+    const chosen = spread(samples.length, exampleCount);
     const meter = new OverlapMeter();
     const examples: MaskExample[] = [];
     const pixels = task.size * task.size;
     for (const batch of this.#batches("test")) {
-      const probabilities = probabilitiesOf(await this.#evaluate.run(batch.images).floats(), 1, false);
+      const logits = await this.#evaluate.run(batch.images).floats();
+      this.#show(hooks, "test", batch, logits);
+      const probabilities = probabilitiesOf(logits, 1, false);
       for (const [row, index] of batch.indices.entries()) {
         const prediction = probabilities.subarray(row * pixels, (row + 1) * pixels);
         const truth = (batch.masks ?? new Float32Array()).subarray(row * pixels, (row + 1) * pixels);
@@ -259,6 +274,14 @@ export class Trial {
       }
     }
     return { scores: segmentationScores(meter), predictions: null, examples };
+  }
+
+  #show({ predictions }: TrialHooks, split: Predictions["split"], batch: Batch, logits: Float32Array, wanted: (index: number) => boolean = () => true): void {
+    if (!predictions) return;
+    const { dataset, task: { size } } = this.#spec;
+    const { kind, classes } = dataset.task;
+    const images = predictedImages(batch, logits, dataset.split(split), kind, size, wanted);
+    if (images.length > 0) predictions({ trial: this.name, split, kind, classes, size, images });
   }
 
   #batches(split: SplitName, { epoch = 0, start = 0, view }: { epoch?: number; start?: number; view?: View } = {}): Iterable<Batch> {

@@ -55,8 +55,9 @@ export function bestPlace({ epochs, bestEpoch }: TrialResult): number | null {
 
 /** What must be said before any number: the initialisations that could not be had, and what that leaves. */
 export function missing(report: Report): string[] {
-  const { config, unavailable, comparisons } = report;
-  return Object.entries(unavailable).map(([init, reason]) => {
+  const { config, unavailable, comparisons, trials } = report;
+  const stopped = trials.flatMap(({ name, steps, stopped: by }) => (by ? [`${name} was stopped by hand after ${steps} of at most ${by.planned} steps; the best weights until then were tested.`] : []));
+  const absent = Object.entries(unavailable).map(([init, reason]) => {
     const cause = reason.trim().replace(/[.\s]+$/, "");
     const left = config.inits.filter((name) => !Object.hasOwn(unavailable, name));
     const effect =
@@ -65,4 +66,5 @@ export function missing(report: Report): string[] {
       : "Nothing ran";
     return `${init} could not be had: ${cause}. ${effect}.`;
   });
+  return [...absent, ...stopped];
 }

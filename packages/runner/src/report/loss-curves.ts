@@ -19,8 +19,12 @@ const mostPoints = 300;
 
 const isPoint = (p: Point): boolean => Number.isFinite(p.loss) && Number.isFinite(p.epoch);
 
-function stepPoints({ losses, epochs, name }: TrialResult): Point[] {
-  const perEpoch = losses.length / Math.max(1, epochs.length);
+/** A trial that was stopped by hand may end within an epoch. */
+const stepsPerEpoch = ({ losses, epochs, stopped }: TrialResult): number => stopped?.stepsPerEpoch ?? losses.length / Math.max(1, epochs.length);
+
+function stepPoints(trial: TrialResult): Point[] {
+  const { losses, name } = trial;
+  const perEpoch = stepsPerEpoch(trial);
   const group = Math.ceil(losses.length / mostPoints);
   return Array.from({ length: Math.ceil(losses.length / group) }, (_, i) => {
     const some = losses.slice(i * group, (i + 1) * group);
@@ -51,11 +55,11 @@ export function lossPanel(task: TaskView): Markup | null {
   const high = sorted[sorted.length - 1] ?? 1;
   // A loss that falls by orders of magnitude shows nothing of its end on a linear axis.
   const log = low > 0 && high / low > 20;
-  const ends = task.arms.map(({ init, trials }) => `${init} ${trials.map((t) => fixed(Math.min(...t.epochs.map((e) => e.validationLoss).filter(Number.isFinite)), 3)).join(", ")}`);
+  const ends = task.arms.map(({ init, trials }) => `${init} ${trials.map((t) => (t.epochs.length > 0 ? fixed(Math.min(...t.epochs.map((e) => e.validationLoss).filter(Number.isFinite)), 3) : "none")).join(", ")}`);
   const panel = chart(`${task.title}, loss by epoch. Lowest validation loss of each trial: ${ends.join("; ")}.`, {
     width: 440,
     height: 290,
-    x: { label: "Epoch", labelAnchor: "center", labelArrow: "none", ticks: 6, domain: [0, Math.max(1, ...task.arms.flatMap((arm) => arm.trials.map((t) => t.epochs.length)))] },
+    x: { label: "Epoch", labelAnchor: "center", labelArrow: "none", ticks: 6, domain: [0, Math.max(1, ...task.arms.flatMap((arm) => arm.trials.map((t) => Math.ceil(t.losses.length / Math.max(1, stepsPerEpoch(t))))))] },
     y: { label: log ? "Loss (logarithmic)" : "Loss", grid: true, labelArrow: "none", ticks: 5, ...(log ? { type: "log" as const, tickFormat: "~g" } : { domain: [Math.min(0, low), high] }) },
     marks: [...marks, ...strong],
   });
