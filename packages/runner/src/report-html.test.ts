@@ -72,12 +72,12 @@ describe("reportHtml", () => {
   });
 
   it("says in words what the comparison found", () => {
-    expect(words(page.querySelector(".findings") as Element)).toMatchInlineSnapshot(`"Plane of a slice: random scores 67.76 ± 4.60, 26.25 points below imagenet at 94.02 ± 2.26 (95 % CI of the difference −31.09 to −21.97; p = 0.00089, n = 3 and 3).Brain extraction: random scores 71.49 ± 11.17, 12.46 points below imagenet at 83.95 ± 3.83 (95 % CI of the difference −23.86 to −2.24; p = 0.14, n = 3 and 3)."`);
+    expect(words(page.querySelector(".findings") as Element)).toMatchInlineSnapshot(`"Plane of a slice. random scores 67.76 ± 4.60, 26.25 points below imagenet at 94.02 ± 2.26 (95 % CI of the difference −31.09 to −21.97; p = 0.00089, n = 3 and 3).Brain extraction. random scores 71.49 ± 11.17, 12.46 points below imagenet at 83.95 ± 3.83 (95 % CI of the difference −23.86 to −2.24; p = 0.14, n = 3 and 3)."`);
   });
 
   it("counts instead of listing where there are many comparisons", () => {
     const many = open(reportHtml(fixtureReport({ inits: ["random", "imagenet", "a", "b", "c"], trials: 2 })));
-    expect(words(many.querySelector(".findings") as Element)).toMatch(/^Plane of a slice, 4 compared with imagenet\. Above it: .+\. Below it: random\. The others do not differ at p < 0\.05\./);
+    expect(words(many.querySelector(".findings") as Element)).toMatch(/^Plane of a slice\. 4 compared with imagenet\. Above it: .+\. Below it: random\. The others do not differ at p < 0\.05\./);
   });
 
   it("is read without a network or a script, and says so to the browser", () => {

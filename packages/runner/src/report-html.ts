@@ -1,7 +1,8 @@
 // A report as a page: one file without scripts, drawn from the report alone, so that it can be kept beside its numbers and
 // read anywhere. Every text in it passes through the `html` template, which escapes it.
 
-import { arrange, missing, type TaskView } from "./report/arrange.ts";
+import type { Summary } from "@roentgen/metrics";
+import { arrange, ended, missing, type TaskView } from "./report/arrange.ts";
 import { barPanel } from "./report/bars.ts";
 import { html, type Content, type Markup } from "./report/html.ts";
 import { lossPanel } from "./report/loss-curves.ts";
@@ -77,12 +78,15 @@ function findings(tasks: readonly TaskView[]): Markup {
       const base = task.arms.find((arm) => arm.init === comparison?.baseline)?.cell.headline;
       if (!comparison || !base || difference === null || difference === undefined || cell.headline.mean === null) return [];
       const way = difference === 0 ? "as much as" : `${percent(Math.abs(difference))} points ${difference < 0 ? "below" : "above"}`;
-      const evidence = test ? html` (${range ? `95 % CI of the difference ${interval(range)}; ` : ""}${pRelation(test.student.p)}, n = ${test.n[0]} and ${test.n[1]})` : html` (too few trials, or none that differ: no test)`;
-      return [html`<li><b>${task.title}:</b> ${init} scores ${meanSd(cell.headline)}, ${way} ${comparison.baseline} at ${meanSd(base)}${evidence}.</li>`];
+      const evidence = test ? html` (${range ? `95 % CI of the difference ${interval(range)}; ` : ""}${pRelation(test.student.p)}, n = ${test.n[0]} and ${test.n[1]})` : ` (${cell.headline.n < 2 || base.n < 2 ? "one trial is too few for a test" : "no spread, so no test"})`;
+      return [html`<li><b>${ended(task.title)}</b> ${init} scores ${score(cell.headline)}, ${way} ${comparison.baseline} at ${score(base)}${evidence}.</li>`];
     }),
   );
   return sentences.length > 0 ? html`<ul class="findings">${sentences}</ul>` : html`<p>Nothing was compared: the table shows each initialisation by itself.</p>`;
 }
+
+/** "81.70 ± 0.15", or the mean alone. */
+const score = (headline: Summary): string => (headline.sd === null ? percent(headline.mean) : meanSd(headline));
 
 /** Of many comparisons: which initialisations differ from the baseline, task by task. */
 function counts(tasks: readonly TaskView[]): Markup {
@@ -90,7 +94,7 @@ function counts(tasks: readonly TaskView[]): Markup {
     const compared = task.arms.flatMap(({ init, comparison }) => (comparison?.test ? [{ init, test: comparison.test }] : []));
     if (compared.length === 0) return [];
     const named = (sign: 1 | -1) => compared.filter(({ test }) => test.student.p < 0.05 && Math.sign(test.difference) === sign).map(({ init }) => init).join(", ") || "none";
-    return [html`<li><b>${task.title}</b>, ${compared.length} compared with ${task.baseline}. Above it: ${named(1)}. Below it: ${named(-1)}. The others do not differ at p &lt; 0.05.</li>`];
+    return [html`<li><b>${ended(task.title)}</b> ${compared.length} compared with ${task.baseline}. Above it: ${named(1)}. Below it: ${named(-1)}. The others do not differ at p &lt; 0.05.</li>`];
   });
   return html`<ul class="findings">${items}</ul>`;
 }
@@ -106,7 +110,7 @@ function barFigure(tasks: readonly TaskView[], figure: Figure): Markup | null {
     return bar ? [{ ...bar, task }] : [];
   });
   if (bars.length === 0) return null;
-  const cut = bars.filter(({ from }) => from > 0).map(({ task, from }) => `${task.title} from ${from} %`);
+  const cut = bars.filter(({ from }) => from > 0).map(({ task, from }) => `“${task.title}” from ${from} %`);
   const base = tasks.find((task) => task.arms.some((arm) => arm.comparison))?.baseline;
   return figure(
     html`<div class="panels">${bars.map(({ panel }) => panel)}</div>`,
@@ -130,11 +134,11 @@ function details(task: TaskView, place: number, figure: Figure): Markup {
   const masks = maskTable(task, `mask-${place}`);
   const several = task.arms.some((arm) => arm.trials.length > 1);
   return html`<h2>${task.title}</h2>
-${masks && figure(html`${outlineFilter}${masks}`, `${task.title}: test images with the border of the true mask (yellow) and the predicted mask (filled), with each image’s own Dice in percent.`)}
+${masks && figure(html`${outlineFilter}${masks}`, `Test images with the border of the true mask (yellow) and the predicted mask (filled), with each image’s own Dice in percent.`)}
 ${overlapTable(task)}
-${curves.length > 0 ? figure(html`${legend([task])}<div class="panels small">${curves}</div>`, html`${task.title}: ROC curves on the test set, each class against the rest.${several ? " Thin: single trials. Strong: their vertical average." : ""} Numbers are areas under the curves${several ? ", mean ± SD" : ""}.`) : null}
+${curves.length > 0 ? figure(html`${legend([task])}<div class="panels small">${curves}</div>`, html`ROC curves on the test set, each class against the rest.${several ? " Thin: single trials. Strong: their vertical average." : ""} Numbers are areas under the curves${several ? ", mean ± SD" : ""}.`) : null}
 ${classTable(task)}
-${confusion.length > 0 ? figure(html`<div class="panels">${confusion}</div>`, html`${task.title}: confusion matrices${several ? ", summed over trials" : ""}. Percentages are of a row’s true class.`) : null}`;
+${confusion.length > 0 ? figure(html`<div class="panels">${confusion}</div>`, html`Confusion matrices${several ? ", summed over trials" : ""}. Percentages are of a row’s true class.`) : null}`;
 }
 
 const adapterName = ({ adapter }: Pick<Environment, "adapter">): string => adapter.description || adapter.device || adapter.vendor || "an unnamed adapter";

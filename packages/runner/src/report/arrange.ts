@@ -53,6 +53,9 @@ export function bestPlace({ epochs, bestEpoch }: TrialResult): number | null {
   return at < 0 ? null : at + 1;
 }
 
+/** A title as a sentence, which it may be already. */
+export const ended = (title: string): string => (/[.?!…]$/.test(title) ? title : `${title}.`);
+
 /** What must be said before any number: the initialisations that could not be had, and what that leaves. */
 export function missing(report: Report): string[] {
   const { config, unavailable, comparisons, trials } = report;

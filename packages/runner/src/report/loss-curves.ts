@@ -56,6 +56,7 @@ export function lossPanel(task: TaskView): Markup | null {
   // A loss that falls by orders of magnitude shows nothing of its end on a linear axis.
   const log = low > 0 && high / low > 20;
   const ends = task.arms.map(({ init, trials }) => `${init} ${trials.map((t) => (t.epochs.length > 0 ? fixed(Math.min(...t.epochs.map((e) => e.validationLoss).filter(Number.isFinite)), 3) : "none")).join(", ")}`);
+  const epochs = Math.max(1, ...task.arms.flatMap((arm) => arm.trials.map((t) => t.epochs.length)));
   const panel = chart(`${task.title}, loss by epoch. Lowest validation loss of each trial: ${ends.join("; ")}.`, {
     width: 440,
     height: 290,

@@ -1,7 +1,7 @@
 // The tables of the page. Scores are in percent unless a head says otherwise.
 
 import type { Report, TrialResult } from "../results.ts";
-import { bestPlace, over, type TaskView } from "./arrange.ts";
+import { bestPlace, ended, over, type TaskView } from "./arrange.ts";
 import { type Content, html, type Markup } from "./html.ts";
 import { duration, interval, meanSd, NONE, percent, points, pValue, signed } from "./numbers.ts";
 import { colourOf } from "./style.ts";
@@ -47,7 +47,7 @@ export function classTable(task: TaskView): Markup | null {
     return defined.length > 0 ? defined.reduce((sum, v) => sum + v, 0) / defined.length : null;
   };
   const all = scores.classes.length > 1 ? [{ name: "mean", cells: [of((s) => s.meanAuc), of((s) => mean(s.sensitivity)), of((s) => mean(s.specificity))] }] : [];
-  return scoreTable(task, html`<b>${task.title}.</b> Each class against the rest, percent, mean ± SD over trials. AUC counts ties half; a class with one value only has none.`, "Class", [...rows, ...all], ["AUC", "Sensitivity", "Specificity"]);
+  return scoreTable(task, html`<b>${ended(task.title)}</b> Each class against the rest, percent, mean ± SD over trials. AUC counts ties half; a class with one value only has none.`, "Class", [...rows, ...all], ["AUC", "Sensitivity", "Specificity"]);
 }
 
 /** Overlap scores, pooled over all pixels and per image. */
@@ -62,7 +62,7 @@ export function overlapTable(task: TaskView): Markup | null {
     { name: "Sensitivity", cells: of((s) => s.sensitivity) },
     { name: "Specificity", cells: of((s) => s.specificity) },
   ];
-  return scoreTable(task, html`<b>${task.title}.</b> Overlap of predicted and true masks, percent, mean ± SD over trials. Pooled: all pixels of all test images together.`, "Score", rows, ["mean ± SD"]);
+  return scoreTable(task, html`<b>${ended(task.title)}</b> Overlap of predicted and true masks, percent, mean ± SD over trials. Pooled: all pixels of all test images together.`, "Score", rows, ["mean ± SD"]);
 }
 
 /** One confusion matrix for each initialisation, summed over its trials; none for multi-label tasks. */
