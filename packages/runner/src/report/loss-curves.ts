@@ -56,11 +56,11 @@ export function lossPanel(task: TaskView): Markup | null {
   // A loss that falls by orders of magnitude shows nothing of its end on a linear axis.
   const log = low > 0 && high / low > 20;
   const ends = task.arms.map(({ init, trials }) => `${init} ${trials.map((t) => (t.epochs.length > 0 ? fixed(Math.min(...t.epochs.map((e) => e.validationLoss).filter(Number.isFinite)), 3) : "none")).join(", ")}`);
-  const epochs = Math.max(1, ...task.arms.flatMap((arm) => arm.trials.map((t) => t.epochs.length)));
+  const epochs = Math.max(1, ...task.arms.flatMap((arm) => arm.trials.map((t) => Math.ceil(t.losses.length / Math.max(1, stepsPerEpoch(t))))));
   const panel = chart(`${task.title}, loss by epoch. Lowest validation loss of each trial: ${ends.join("; ")}.`, {
     width: 440,
     height: 290,
-    x: { label: "Epoch", labelAnchor: "center", labelArrow: "none", ticks: 6, domain: [0, Math.max(1, ...task.arms.flatMap((arm) => arm.trials.map((t) => Math.ceil(t.losses.length / Math.max(1, stepsPerEpoch(t))))))] },
+    x: { label: "Epoch", labelAnchor: "center", labelArrow: "none", ticks: Math.min(6, epochs), domain: [0, epochs] },
     y: { label: log ? "Loss (logarithmic)" : "Loss", grid: true, labelArrow: "none", ticks: 5, ...(log ? { type: "log" as const, tickFormat: "~g" } : { domain: [Math.min(0, low), high] }) },
     marks: [...marks, ...strong],
   });
