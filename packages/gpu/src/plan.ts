@@ -21,6 +21,8 @@ interface Built {
   readonly uniforms: GPUBuffer | null;
   readonly pipelines: GPUComputePipeline[];
   readonly bindGroups: GPUBindGroup[];
+  /** Workgroups along x, y and z of each dispatch, flat: what the replay loop reads. */
+  readonly grids: Uint32Array;
 }
 
 export class Plan<T = unknown> {
@@ -120,14 +122,13 @@ export class Plan<T = unknown> {
   }
 
   /** Encodes dispatches [from, to) into a pass that somebody else opened: the profiler and the debug replay do. */
-  encode(pass: GPUComputePassEncoder, { pipelines, bindGroups } = this.#builtNow(), from = 0, to = this.dispatches.length): void {
+  encode(pass: GPUComputePassEncoder, { pipelines, bindGroups, grids } = this.#builtNow(), from = 0, to = this.dispatches.length): void {
     let current: GPUComputePipeline | undefined;
     for (let i = from; i < to; i++) {
       const pipeline = pipelines[i] as GPUComputePipeline;
       if (pipeline !== current) pass.setPipeline((current = pipeline));
       pass.setBindGroup(0, bindGroups[i] as GPUBindGroup);
-      const [x, y, z] = (this.dispatches[i] as Dispatch).grid;
-      pass.dispatchWorkgroups(x, y, z);
+      pass.dispatchWorkgroups(grids[3 * i] as number, grids[3 * i + 1] as number, grids[3 * i + 2] as number);
     }
   }
 
@@ -192,7 +193,7 @@ export class Plan<T = unknown> {
       pipelines.push(pipeline);
       bindGroups.push(gpu.createBindGroup({ label, layout, entries }));
     }
-    return { slots, uniforms, pipelines, bindGroups };
+    return { slots, uniforms, pipelines, bindGroups, grids: Uint32Array.from(this.dispatches.flatMap((d) => d.grid)) };
   }
 
   /** One buffer with the parameters of all dispatches. */
