@@ -1,4 +1,4 @@
-import { accumulate, fill, relu } from "@roentgen/kernels";
+import { accumulateScalar as accumulate, fill, reluScalar as relu } from "@roentgen/kernels";
 import type { Kernel } from "@roentgen/kernels";
 import { afterEach, describe, expect, it } from "vitest";
 import { Buffer } from "./buffer.ts";
@@ -51,7 +51,7 @@ describe("flatGrid", () => {
 describe("the null device", () => {
   it("records and plans without a GPU", () => {
     const plan = recordAddTwice(nullDevice());
-    expect(plan.dispatches.map((d) => d.label)).toEqual(["block fill.forward", "block accumulate.forward", "block fill.forward", "block accumulate.forward"]);
+    expect(plan.dispatches.map((d) => d.label)).toEqual(["block fill.forward", "block accumulate.scalar.forward", "block fill.forward", "block accumulate.scalar.forward"]);
     expect(plan.bytes).toBe(3 * 4 * n + 4 * 256);
     expect(plan.toString()).toContain("4 dispatches, 3 slots");
   });
@@ -182,7 +182,7 @@ describe.skipIf(!present)("the device", () => {
     const device = await open();
     const plan = recordAddTwice(device);
     expect(await firstNonFinite(device, plan, [new Float32Array(n)])).toBeNull();
-    expect(await firstNonFinite(device, plan, [new Float32Array(n).fill(NaN)])).toBe("block accumulate.forward");
+    expect(await firstNonFinite(device, plan, [new Float32Array(n).fill(NaN)])).toBe("block accumulate.scalar.forward");
   });
 
   it("times every dispatch of a plan", async () => {
@@ -190,7 +190,7 @@ describe.skipIf(!present)("the device", () => {
     const plan = recordAddTwice(device);
     plan.run([new Float32Array(n)]);
     const timed = await profile(device, plan, { repeats: 2 });
-    expect(timed.dispatches.map((d) => d.kernel)).toEqual(["fill.forward", "accumulate.forward", "fill.forward", "accumulate.forward"]);
+    expect(timed.dispatches.map((d) => d.kernel)).toEqual(["fill.forward", "accumulate.scalar.forward", "fill.forward", "accumulate.scalar.forward"]);
     expect(timed.totalMs).toBeGreaterThan(0);
     expect(timed.dispatches[1]?.bytes).toBe(3 * 4 * n);
   });

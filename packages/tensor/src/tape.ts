@@ -5,7 +5,7 @@
 import { ShapeError } from "@roentgen/core";
 import { fill as fillKernel } from "@roentgen/kernels";
 import { flatGrid } from "@roentgen/gpu";
-import { accumulate } from "./accumulate.ts";
+import { accumulateGradients } from "./accumulate.ts";
 import { empty, type Tensor } from "./tensor.ts";
 
 /** From the gradient of the result to the gradient of one input, in that input's shape; null where there is none. */
@@ -67,7 +67,7 @@ export function backward(loss: Tensor, seed?: Tensor): Gradients {
       const dx = device.within(`${node.path} grad`, () => gradientOf(dy));
       const target = input.node ? pending : gradients;
       const before = target.get(input);
-      target.set(input, before ? device.within(`${node.path} grad`, () => accumulate(before, dx)) : dx);
+      target.set(input, before ? device.within(`${node.path} grad`, () => accumulateGradients(before, dx)) : dx);
     }
   }
   return gradients;
