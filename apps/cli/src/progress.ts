@@ -23,6 +23,7 @@ function lines(stream: NodeJS.WriteStream, now: () => number) {
   let last = Number.NEGATIVE_INFINITY;
   let left: number | null = null;
   let unfinished = "";
+  let isFirst = false;
   const line = (text: string) => void stream.write(`${text}\n`);
   const seldom = (text: string) => {
     if (now() - last < quietMs) return false;
@@ -35,13 +36,16 @@ function lines(stream: NodeJS.WriteStream, now: () => number) {
       case "study":
         return opening(event).forEach(line);
       case "trial":
-        last = now();
+        [last, isFirst] = [now(), true];
         return line(`${place(event)}: ${event.epochs} epochs of ${event.stepsPerEpoch} steps at most${event.resumedAt > 0 ? `, going on after step ${event.resumedAt}` : ""}`);
       case "compile":
         if (event.done < event.total) seldom(`  compiling, ${event.done} of ${event.total} pipelines`);
         return;
       case "step":
         left = event.secondsLeft;
+        // Whoever waited for the compiler wants to see the first loss at once.
+        if (isFirst) last = Number.NEGATIVE_INFINITY;
+        isFirst = false;
         // The epoch's own line follows its last step.
         if (event.step < event.stepsPerEpoch) seldom(`  epoch ${event.epoch + 1}, step ${event.step} of ${event.stepsPerEpoch}: loss ${loss(event.loss)}, ${rate(event.imagesPerSecond)}${remaining(left)}`);
         return;

@@ -1,0 +1,171 @@
+import { CommanderError } from "commander";
+import { describe, expect, it } from "vitest";
+import { bytes, createProgram } from "./program.ts";
+
+/** Runs a command line that ends before any command does its work; gives what was printed and commander's status. */
+async function complaint(...args: string[]): Promise<{ text: string; exitCode: number }> {
+  let text = "";
+  const program = createProgram();
+  for (const command of [program, ...program.commands]) command.configureOutput({ writeOut: (t) => (text += t), writeErr: (t) => (text += t), getOutHelpWidth: () => 100, getErrHelpWidth: () => 100 });
+  try {
+    await program.parseAsync(args, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return { text, exitCode: error.exitCode };
+  }
+  throw new Error("the command ran");
+}
+
+describe("the command line", () => {
+  it("explains itself", async () => {
+    expect(await complaint("--help")).toMatchInlineSnapshot(`
+      {
+        "exitCode": 0,
+        "text": "Usage: roentgen [options] [command]
+
+      A from-scratch WebGPU training engine, and studies of transfer learning on it.
+
+      Options:
+        -V, --version              print the version
+        -h, --help                 print this help
+
+      Commands:
+        run [options] <study>      run a study and write its report; a second run goes on where the first
+                                   stopped
+        doctor [options]           show the GPU, its driver and what is missing
+        summary [options] <model>  list a model's layers, shapes, parameters and multiply-adds; needs no
+                                   GPU
+        profile [options] <model>  time every dispatch of a model's forward pass or training step
+        help [command]             print a command's help
+
+      Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted.
+      ROENTGEN_DEBUG=1 adds the stack to error messages.
+      ",
+      }
+    `);
+  });
+
+  it("explains run", async () => {
+    expect((await complaint("run", "--help")).text).toMatchInlineSnapshot(`
+      "Usage: roentgen run [options] <study>
+
+      run a study and write its report; a second run goes on where the first stopped
+
+      Arguments:
+        study             the study, a YAML file
+
+      Options:
+        --out <folder>    where results go (default: runs/<name of the study>)
+        --trials <n>      trials of each cell, instead of the study's
+        --tasks <names>   only these tasks, separated by commas
+        --inits <names>   only these initialisations, separated by commas
+        --json            print the cells and comparisons as JSON on standard output
+        --quiet           no progress, only the result
+        --adapter <name>  use the adapter whose name contains this
+        --budget <bytes>  most GPU memory to hold, such as 4GB
+        --offline         fetch no weights; use those already kept
+        -h, --help        print this help
+
+      Examples:
+        roentgen run studies/demo.yaml
+        roentgen run studies/demo.yaml --tasks brain --trials 1 --out /tmp/look
+        roentgen run studies/demo.yaml --inits random --offline --json > result.json
+
+      Ctrl-C once ends the step under way and saves; the same command goes on from there. Twice leaves at once.
+      "
+    `);
+  });
+
+  it("explains doctor", async () => {
+    expect((await complaint("doctor", "--help")).text).toMatchInlineSnapshot(`
+      "Usage: roentgen doctor [options]
+
+      show the GPU, its driver and what is missing
+
+      Options:
+        --json            print everything found as JSON
+        --adapter <name>  use the adapter whose name contains this
+        -h, --help        print this help
+
+      Examples:
+        roentgen doctor
+        roentgen doctor --json
+
+      Exit status 1 if there is no adapter.
+      "
+    `);
+  });
+
+  it("explains summary", async () => {
+    expect((await complaint("summary", "--help")).text).toMatchInlineSnapshot(`
+      "Usage: roentgen summary [options] <model>
+
+      list a model's layers, shapes, parameters and multiply-adds; needs no GPU
+
+      Arguments:
+        model             resnet18 to resnet152, unet-resnet18 to unet-resnet152
+
+      Options:
+        --input <pixels>  height and width of the input (default: 224)
+        --batch <n>       images at a time (default: 1)
+        --json            print the table as JSON
+        -h, --help        print this help
+
+      Examples:
+        roentgen summary resnet50 --input 224
+        roentgen summary unet-resnet18 --input 64 --batch 8 --json
+      "
+    `);
+  });
+
+  it("explains profile", async () => {
+    expect((await complaint("profile", "--help")).text).toMatchInlineSnapshot(`
+      "Usage: roentgen profile [options] <model>
+
+      time every dispatch of a model's forward pass or training step
+
+      Arguments:
+        model             resnet18 to resnet152, unet-resnet18 to unet-resnet152
+
+      Options:
+        --train           a training step with Adam instead of the forward pass
+        --batch <n>       images at a time (default: 4)
+        --size <pixels>   height and width of the input (default: 64)
+        --repeats <n>     runs to take the median of (default: 5)
+        --top <n>         dispatches and layers to list (default: 20)
+        --json            print the table as JSON
+        --trace <file>    also write a Chrome trace, for chrome://tracing or Perfetto
+        --adapter <name>  use the adapter whose name contains this
+        -h, --help        print this help
+
+      Examples:
+        roentgen profile resnet50 --train --batch 4 --size 64
+        roentgen profile unet-resnet50 --size 128 --trace trace.json
+      "
+    `);
+  });
+
+  it.each([
+    ["an unknown command", ["sumary", "resnet50"], "Did you mean summary?"],
+    ["an unknown option", ["summary", "resnet50", "--inptu", "64"], "Did you mean --input?"],
+    ["a missing study", ["run"], "missing required argument 'study'"],
+    ["a size that is no number", ["summary", "resnet50", "--input", "big"], "Expected a positive integer."],
+    ["a batch of nothing", ["profile", "resnet50", "--batch", "0"], "Expected a positive integer."],
+    ["an empty list", ["run", "a.yaml", "--tasks", ","], "Expected names separated by commas."],
+    ["a budget without bytes", ["run", "a.yaml", "--budget", "lots"], "Expected bytes, such as 500MB or 4GiB."],
+  ])("refuses %s and says what it expected", async (_, args, expected) => {
+    const { text, exitCode } = await complaint(...args);
+    expect(text).toContain(expected);
+    expect(text).toContain("(--help tells more)");
+    expect(exitCode).toBe(1);
+  });
+
+  it.each([
+    ["500000000", 500_000_000],
+    ["500MB", 500_000_000],
+    ["1.5GiB", 1_610_612_736],
+    ["64 kib", 65_536],
+  ])("reads %s as %d bytes", (text, value) => {
+    expect(bytes(text)).toBe(value);
+  });
+});
