@@ -131,6 +131,20 @@ describe.skipIf(!present)("the device", () => {
     expect([replayed[0], replayed[2], replayed[64], replayed[66]]).toEqual([1, 1, 2, 2]);
   });
 
+  it("copies a grouped buffer that another one of the group is computed from, and one that is given twice", async () => {
+    const device = await open();
+    const chain = () => device.scope(() => {
+      const [a, b] = [device.alloc(8, "a"), device.alloc(8, "b")];
+      device.dispatch(fill.forward, { y: a }, { n: 2, value: -3 }, [1, 1, 1]);
+      device.dispatch(relu.forward, { x: a, y: b }, { n: 2 }, [1, 1, 1]);
+      return device.group([a, b, b], "whole").whole;
+    });
+    const plan = new Plan(device, device.record("chain", [], chain));
+    const [eager, replayed] = [new Float32Array(await device.read(chain())), new Float32Array(await device.read(plan.run()))];
+    for (const words of [eager, replayed]) expect([words[0], words[64], words[128]]).toEqual([-3, 0, 0]);
+    expect(plan.dispatches.map((d) => d.kernel.name)).toEqual(["fill.forward", "relu.scalar.forward", "copy.forward", "copy.forward"]);
+  });
+
   it("knows what a plan needs before it allocates, and says it", async () => {
     const device = await open({ budgetBytes: 10_000 });
     const plan = recordAddTwice(device);

@@ -281,7 +281,7 @@ export class Device {
 
   /**
    * Lays buffers side by side in one, each at a multiple of 256 bytes, in order. Recording, they become its parts and nothing is
-   * copied; eagerly they are copied. Callers read the whole; the offsets are in bytes.
+   * copied where that can be; eagerly they are copied. Callers read the whole; the offsets are in bytes.
    */
   group(buffers: readonly Buffer[], label: string): { whole: Buffer; offsets: number[] } {
     const offsets: number[] = [];
@@ -291,19 +291,13 @@ export class Device {
       bytes = alignTo(bytes + buffer.bytes, partAlignment);
     }
     const whole = this.alloc(bytes, label);
-    const seen = new Set<Buffer>();
+    const movable = this.#recording ? movableInto(buffers, this.#recording.dispatches) : new Set<Buffer>();
     for (const [i, buffer] of buffers.entries()) {
       const offset = offsets[i] ?? 0;
-      if (this.#recording && buffer.isVirtual && buffer.root.buffer === buffer && !seen.has(buffer) && this.#isOurs(buffer)) buffer.becomePart(whole, offset);
+      if (movable.has(buffer)) buffer.becomePart(whole, offset);
       else this.copy(buffer, Buffer.part(`${label} part`, buffer.bytes, whole, offset));
-      seen.add(buffer);
     }
     return { whole, offsets };
-  }
-
-  /** Inputs of a plan are written from outside and must stay where they are. */
-  #isOurs(buffer: Buffer): boolean {
-    return this.#recording?.dispatches.some((d) => d.buffers.some((b, i) => b === buffer && d.kernel.bindings[i]?.access === "read_write")) ?? false;
   }
 
   /** Copies all of `from` to the beginning of `to`. */
@@ -416,6 +410,24 @@ export class Device {
     if (!this.gpu) throw new DeviceError(`cannot ${what}: this device has no GPU, it can only record and plan. Open one with openDevice().`);
     return this.gpu;
   }
+}
+
+/**
+ * Buffers that may become parts of one whole: virtual, written by the recording itself (not an input), no part already, given
+ * once, and never read by a dispatch that writes another of them, since one buffer cannot be bound both ways.
+ */
+function movableInto(buffers: readonly Buffer[], dispatches: readonly Dispatch[]): Set<Buffer> {
+  const candidates = new Set(buffers.filter((b, i) => b.isVirtual && b.root.buffer === b && buffers.indexOf(b) === i && buffers.lastIndexOf(b) === i));
+  const written = new Set<Buffer>();
+  const tied = new Set<Buffer>();
+  for (const { kernel, buffers: bound } of dispatches) {
+    const among = bound.map((buffer, i) => ({ buffer, writes: kernel.bindings[i]?.access === "read_write" })).filter(({ buffer }) => candidates.has(buffer));
+    for (const { buffer, writes } of among) {
+      if (writes) written.add(buffer);
+      else if (among.some((other) => other.writes)) tied.add(buffer);
+    }
+  }
+  return new Set([...candidates].filter((b) => written.has(b) && !tied.has(b)));
 }
 
 /** Bind group entries of a kernel's storage buffers. */
