@@ -1,4 +1,5 @@
-// npm run bench: one benchmark after another, each in a process of its own. Names choose: npm run bench -- conv2d replay
+// npm run bench: one benchmark after another, each in a process of its own. Names choose and options go to each of them:
+// npm run bench -- conv2d replay --json results.json --budget 2
 
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -13,14 +14,18 @@ await main(async () => {
   await build(["build"]);
   const driver = await ensureDriver();
   const known = readdirSync(join(root, "bench")).filter((file) => file.endsWith(".bench.ts")).map((file) => file.slice(0, -".bench.ts".length)).sort();
-  const names = process.argv.length > 2 ? process.argv.slice(2) : known;
+  const given = process.argv.slice(2);
+  const firstOption = given.findIndex((argument) => argument.startsWith("--"));
+  const options = firstOption < 0 ? [] : given.slice(firstOption);
+  const chosen = firstOption < 0 ? given : given.slice(0, firstOption);
+  const names = chosen.length > 0 ? chosen : known;
   const unknown = names.filter((name) => !known.includes(name));
   if (unknown.length > 0) throw new SetupError(`no benchmark ${unknown.join(", ")}. There are: ${known.join(", ")}.`);
   let failed = 0;
   for (const name of names) {
     say(`bench/${name}.bench.ts`);
     const tsx = join(root, "node_modules/tsx/dist/cli.mjs");
-    const code = await runForeground(process.execPath, [tsx, "--conditions=source", join(root, "bench", `${name}.bench.ts`)], {
+    const code = await runForeground(process.execPath, [tsx, "--conditions=source", join(root, "bench", `${name}.bench.ts`), ...options], {
       cwd: root,
       env: { ...process.env, ...driver.env },
     });

@@ -1,0 +1,47 @@
+import { profile } from "@roentgen/gpu";
+import { Adam, dispose, init, materialize, Module, nameModules, Parameter } from "@roentgen/nn";
+import { emptyLike, record } from "@roentgen/tensor";
+import { bench } from "./harness.ts";
+
+/** ResNet-50's parameters, in sixteen pieces. */
+const pieces = 16;
+const elements = Math.floor(25_557_032 / pieces);
+/** Adam reads parameter, gradient and two moments, and writes all but the gradient. */
+const bytes = 7 * 4 * pieces * elements;
+
+class Pieces extends Module {
+  readonly parts = Array.from({ length: pieces }, () => new Parameter([elements], init.zeros));
+
+  constructor() {
+    super();
+    nameModules(this);
+  }
+
+  override *fields(): Generator<readonly [string, Parameter]> {
+    for (const [i, part] of this.parts.entries()) yield [String(i), part];
+  }
+}
+
+await bench("optimizer", "how near to the memory's bandwidth is one update of Adam over 25.6 million parameters?", async ({ device, measure, note, torch }) => {
+  const model = materialize(new Pieces(), device, { seed: 1 });
+  const optimizer = new Adam(model.parameters(), { lr: 1e-4 });
+  // In a training step the backward kernels write gradients where Adam reads them; here they are copied there. GPU timestamps
+  // count Adam's own dispatches alone.
+  const step = record(device, "adam", () => optimizer.step(new Map(model.parts.map((part) => {
+    const gradient = emptyLike(part.tensor);
+    device.copy(part.tensor.buffer, gradient.buffer);
+    return [part.tensor, gradient];
+  }))), []);
+  await measure({
+    name: "Adam, 25.6 million parameters", bytes, flops: 12 * pieces * elements,
+    async run() {
+      const { dispatches } = await profile(device, step.plan, { repeats: 1 });
+      return dispatches.filter((d) => d.label.startsWith("optimizer")).reduce((sum, d) => sum + d.timeMs, 0);
+    },
+  });
+  const peer = await torch("adam");
+  if (peer) note("PyTorch", peer.ms ?? NaN, "ms");
+  step.dispose();
+  optimizer.dispose();
+  dispose(model);
+});
