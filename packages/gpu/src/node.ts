@@ -1,3 +1,4 @@
+import { totalmem } from "node:os";
 import { DeviceError } from "@roentgen/core";
 import { create, globals } from "webgpu";
 import type { Device, DeviceInfo } from "./device.ts";
@@ -6,6 +7,7 @@ import { describe, openOn } from "./open.ts";
 export interface NodeOptions {
   /** Choose the adapter whose name contains this text. Default: the driver's first choice. */
   readonly adapter?: string;
+  /** Refuse to hold more. Default: nine tenths of the machine's memory on a software driver, which has no limit of its own. */
   readonly budgetBytes?: number;
   /** Dawn toggles to enable, such as `skip_validation`. Every report names them. */
   readonly toggles?: readonly string[];
@@ -53,8 +55,9 @@ export async function adapterInfo(options: NodeOptions = {}): Promise<DeviceInfo
 /** Opens the GPU through Dawn. Throws DeviceError if there is none. The process lives until `close()`. */
 export async function openDevice(options: NodeOptions = {}): Promise<Device> {
   const { gpu, adapter, info } = await findAdapter(options);
+  const budgetBytes = options.budgetBytes ?? (info.software ? 0.9 * totalmem() : undefined);
   return openOn(adapter, info, {
-    ...(options.budgetBytes === undefined ? {} : { budgetBytes: options.budgetBytes }),
+    ...(budgetBytes === undefined ? {} : { budgetBytes }),
     ...(info.software ? { wait: waitQuietly } : {}),
     onClose: () => setTimeout(() => alive.delete(gpu), 0),
   });

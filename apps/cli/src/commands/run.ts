@@ -1,7 +1,7 @@
 import { join, relative, resolve } from "node:path";
 import { openDevice } from "@roentgen/gpu/node";
 import { type Report, reportTable, runStudy } from "@roentgen/runner";
-import { folderStore } from "@roentgen/runner/node";
+import { folderStore, lockFolder } from "@roentgen/runner/node";
 import { environmentOf } from "../environment.ts";
 import { catchInterrupts } from "../interrupts.ts";
 import { showProgress } from "../progress.ts";
@@ -30,9 +30,13 @@ export async function run(study: string, options: RunOptions): Promise<void> {
     progress.stop();
     process.exit(code);
   });
+  const unlock = await lockFolder(folder);
   const device = await openDevice({
     ...(options.adapter === undefined ? {} : { adapter: options.adapter }),
     ...(options.budget === undefined ? {} : { budgetBytes: options.budget }),
+  }).catch(async (error: unknown) => {
+    await unlock();
+    throw error;
   });
   try {
     tell(`${config.title ?? config.name}, on ${device.info.description || device.info.device}${device.info.software ? " (software)" : ""}; results in ${shown(folder)}`);
@@ -53,6 +57,7 @@ export async function run(study: string, options: RunOptions): Promise<void> {
   } finally {
     interrupts.release();
     device.close();
+    await unlock();
   }
 }
 
