@@ -1,0 +1,44 @@
+// What a person chooses, and what is known of it. Shared by the page and its worker, and light: the page loads no engine.
+
+import type { Numerics } from "@roentgen/checkpoints";
+import type { TaskKind } from "@roentgen/data";
+
+export type DemoSet = "plane" | "brain";
+export type Depth = 18 | 34 | 50 | 101 | 152;
+
+/** Images: a demonstration set of this site, or a folder's files by their path below it. */
+export type DataChoice = { readonly kind: "demo"; readonly set: DemoSet } | { readonly kind: "folder"; readonly files: ReadonlyMap<string, File> };
+
+export interface Choices {
+  readonly data: DataChoice;
+  /** A safetensors file of a ResNet; null: random weights. */
+  readonly weights: File | null;
+  readonly depth: Depth;
+  /** Height and width, in pixels. */
+  readonly size: number;
+  readonly batch: number;
+  readonly epochs: number;
+  /** null: the usual one for the task. */
+  readonly learningRate: number | null;
+  readonly seed: number;
+}
+
+/** What a data set's list says. */
+export interface DataFacts {
+  readonly name: string;
+  readonly kind: TaskKind;
+  readonly classes: readonly string[];
+  readonly images: Readonly<Record<"train" | "val" | "test", number>>;
+}
+
+/** What a weight file's header says. */
+export interface WeightsFacts {
+  readonly depth: Depth;
+  /** undefined: the file does not say; torchvision's are assumed. */
+  readonly numerics: Numerics | undefined;
+}
+
+/** Names of the one task and the one initialisation in the study that a page runs. */
+export const initName = (weights: File | null): string => (weights ? "file" : "random");
+
+export const usualRate = (kind: TaskKind): number => (kind === "mask" ? 1e-3 : 2e-4);

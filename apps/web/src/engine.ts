@@ -1,0 +1,53 @@
+// The page's side of the worker boundary.
+
+import { proxy, type Remote, releaseProxy, wrap } from "comlink";
+import type { DeviceInfo } from "@roentgen/gpu";
+import type { Choices, DataChoice, DataFacts, WeightsFacts } from "./choices.ts";
+import type { MadeFile, Watcher } from "./job.ts";
+import type { EngineApi } from "./worker.ts";
+
+/** The engine in its worker. Errors arrive with the name and message they had there. */
+export class Engine {
+  readonly #worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "roentgen engine" });
+  readonly #remote: Remote<EngineApi> = wrap<EngineApi>(this.#worker);
+  readonly #site = new URL(".", document.baseURI).href;
+  /** Rejects where the worker's script itself cannot be run; nothing else would tell. */
+  readonly #broken: Promise<never>;
+
+  constructor() {
+    this.#broken = new Promise((_, reject) => {
+      this.#worker.onerror = (event) => reject(new Error(`the page's worker failed: ${event.message || "its script could not be loaded. Reload the page."}`));
+    });
+    this.#broken.catch(() => undefined);
+  }
+
+  adapter(): Promise<DeviceInfo> {
+    return this.#orBroken(this.#remote.adapterFacts());
+  }
+
+  dataFacts(data: DataChoice): Promise<DataFacts> {
+    return this.#orBroken(this.#remote.dataFacts(data, this.#site));
+  }
+
+  weightsFacts(file: File): Promise<WeightsFacts> {
+    return this.#orBroken(this.#remote.weightsFacts(file));
+  }
+
+  run(choices: Choices, { event, predictions }: Watcher): Promise<MadeFile[]> {
+    return this.#orBroken(this.#remote.run(choices, this.#site, proxy(event), proxy(predictions)));
+  }
+
+  finish(): Promise<void> {
+    return this.#remote.finish();
+  }
+
+  /** Ends the worker at once, whatever it is doing. */
+  terminate(): void {
+    this.#remote[releaseProxy]();
+    this.#worker.terminate();
+  }
+
+  #orBroken<T>(answer: Promise<T>): Promise<T> {
+    return Promise.race([answer, this.#broken]);
+  }
+}

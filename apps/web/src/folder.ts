@@ -1,0 +1,39 @@
+// A person's own folder, chosen or dropped: its files by their path below the one that holds index.json.
+
+const mostFiles = 200_000;
+
+/** The folder's files. Throws where it holds no index.json, or more files than any data set here. */
+export function filesOfFolder(files: readonly { readonly path: string; readonly file: File }[]): Map<string, File> {
+  const [index] = files.filter(({ path }) => path === "index.json" || path.endsWith("/index.json")).sort((a, b) => a.path.length - b.path.length);
+  if (!index) throw new Error(`this folder has ${files.length} files but no index.json. It lists the images, their labels or masks, and their splits; the README says how.`);
+  const root = index.path.slice(0, -"index.json".length);
+  return new Map(files.flatMap(({ path, file }) => (path.startsWith(root) ? [[path.slice(root.length), file] as const] : [])));
+}
+
+/** Files of a directory input. */
+export const filesOfInput = (list: FileList): { path: string; file: File }[] => [...list].map((file) => ({ path: file.webkitRelativePath || file.name, file }));
+
+/** All files below what was dropped. Must be called at once in the drop's handler: the items do not outlive it. */
+export async function filesOfDrop(items: DataTransferItemList): Promise<{ path: string; file: File }[]> {
+  const waiting = [...items].flatMap((item) => item.webkitGetAsEntry() ?? []);
+  const found: { path: string; file: File }[] = [];
+  for (let entry = waiting.pop(); entry; entry = waiting.pop()) {
+    if (found.length + waiting.length > mostFiles) throw new Error(`this folder has more than ${mostFiles} files. Choose the one with index.json in it.`);
+    if (entry.isFile) found.push({ path: entry.fullPath.replace(/^\//, ""), file: await fileOf(entry as FileSystemFileEntry) });
+    else waiting.push(...(await childrenOf(entry as FileSystemDirectoryEntry)));
+  }
+  return found;
+}
+
+const fileOf = (entry: FileSystemFileEntry): Promise<File> => new Promise((resolve, reject) => entry.file(resolve, reject));
+
+async function childrenOf(directory: FileSystemDirectoryEntry): Promise<FileSystemEntry[]> {
+  const reader = directory.createReader();
+  const all: FileSystemEntry[] = [];
+  // A reader gives a hundred at a time, and an empty list at the end.
+  for (;;) {
+    const some = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
+    if (some.length === 0) return all;
+    all.push(...some);
+  }
+}

@@ -1,0 +1,65 @@
+// The page. It opens the engine, shows the form if there is a GPU, and connects Start, Stop and what comes back.
+
+import type { Choices } from "./choices.ts";
+import { byId } from "./dom.ts";
+import { Engine } from "./engine.ts";
+import { Form } from "./form.ts";
+import { RunView } from "./run-view.ts";
+
+const start = byId("start", HTMLButtonElement);
+const stop = byId("stop", HTMLButtonElement);
+const adapter = byId("adapter", HTMLElement);
+
+let engine = new Engine();
+const view = new RunView();
+let cancel: (() => void) | null = null;
+
+async function open(): Promise<void> {
+  try {
+    const { vendor, architecture, device, description, software } = await engine.adapter();
+    adapter.textContent = [description || [vendor, architecture, device].filter(Boolean).join(" ") || "a GPU", ...(software ? ["software, slow"] : [])].join(" · ");
+    byId("app", HTMLElement).hidden = false;
+  } catch (error) {
+    adapter.hidden = true;
+    byId("unavailable-text", HTMLElement).textContent = error instanceof Error ? error.message : String(error);
+    byId("unavailable", HTMLElement).hidden = false;
+  }
+}
+
+async function run(form: Form, choices: Choices): Promise<void> {
+  const cancelled = new Promise<null>((resolve) => (cancel = () => resolve(null)));
+  setRunning(form, true);
+  view.begin(choices.epochs);
+  // On a phone what happens next lies below the form.
+  if (matchMedia("(max-width: 52rem)").matches) byId("run", HTMLElement).scrollIntoView({ behavior: "smooth" });
+  try {
+    const files = await Promise.race([engine.run(choices, { event: (event) => view.event(event), predictions: (p) => view.predictions(p) }), cancelled]);
+    if (files) return view.finish(files);
+    engine.terminate();
+    engine = new Engine();
+    view.say("Cancelled. Nothing was kept.");
+  } catch (error) {
+    view.say("Ended by an error.");
+    view.fail(error);
+  } finally {
+    setRunning(form, false);
+  }
+}
+
+function setRunning(form: Form, running: boolean): void {
+  form.enabled = !running;
+  start.disabled = running;
+  stop.hidden = !running;
+  stop.textContent = "Stop and report";
+}
+
+const form = new Form(() => engine, (error) => view.fail(error));
+form.onStart((choices) => void run(form, choices));
+// The first press ends training and keeps what there is; who presses again does not want to wait for that.
+stop.addEventListener("click", () => {
+  if (stop.textContent !== "Stop and report") return cancel?.();
+  stop.textContent = "Cancel without a report";
+  view.say("Stopping: the best weights so far are tested …");
+  void engine.finish();
+});
+void open();

@@ -1,0 +1,45 @@
+import { describe, expect, it } from "vitest";
+import { filesOfFolder } from "./folder.ts";
+import { niceTicks } from "./loss-chart.ts";
+import { diceOf } from "./predictions-view.ts";
+import { duration, number, percent } from "./text.ts";
+
+describe("the page's own arithmetic", () => {
+  it.each([
+    [[], [0, 0.5, 1]],
+    [[0.963], [0, 0.5, 1]],
+    [[1.21, 1.39], [0, 0.5, 1, 1.5]],
+    [[0.02, 7], [0, 2, 4, 6, 8]],
+    [[-1, 1], [-1, -0.5, 0, 0.5, 1]],
+    [[NaN, 4], [0, 1, 2, 3, 4]],
+  ])("ticks for %j are round and enclose the values", (values, ticks) => {
+    expect(niceTicks(values)).toEqual(ticks);
+  });
+
+  it("Dice counts pixels above one half, and two empty masks agree", () => {
+    expect(diceOf({ probabilities: Float32Array.of(0.9, 0.8, 0.1, 0.6), mask: Float32Array.of(1, 0, 1, 1) })).toBeCloseTo(4 / 6);
+    expect(diceOf({ probabilities: Float32Array.of(0.5, 0.2), mask: Float32Array.of(0, 0) })).toBe(1);
+  });
+
+  it.each([[7.4, "7 s"], [135, "2 min 15 s"], [7500, "2 h 5 min"], [-1, "0 s"]])("%d seconds are %s", (seconds, text) => {
+    expect(duration(seconds)).toBe(text);
+  });
+
+  it("numbers have three digits, shares one decimal, and what is undefined a dash", () => {
+    expect([number(1.2345), number(0.012345), number(1234.5), number(NaN), percent(0.9344), percent(null)]).toEqual(["1.23", "0.0123", "1235", "–", "93.4 %", "–"]);
+  });
+});
+
+describe("a folder of somebody's own", () => {
+  const file = new File([], "x");
+  const named = (...paths: string[]) => paths.map((path) => ({ path, file }));
+
+  it("begins where its index.json lies, and leaves out what lies beside it", () => {
+    expect([...filesOfFolder(named("scans/index.json", "scans/train/a.png", "notes.txt", "scans/old/index.json")).keys()]).toEqual(["index.json", "train/a.png", "old/index.json"]);
+    expect([...filesOfFolder(named("index.json", "a.png")).keys()]).toEqual(["index.json", "a.png"]);
+  });
+
+  it("is refused without one", () => {
+    expect(() => filesOfFolder(named("scans/a.png", "my-index.json"))).toThrow(/2 files but no index.json/);
+  });
+});

@@ -1,0 +1,98 @@
+// What the model says of images: bars for classes, a tinted mask with the outline of the truth for pixels.
+
+import type { PredictedImage, Predictions } from "@roentgen/runner";
+import { element } from "./dom.ts";
+import { percent } from "./text.ts";
+
+/** More tiles than anyone looks at slow a phone down. */
+const mostTiles = 48;
+const mostBars = 3;
+
+/** Colours of masks, on images that are mostly grey: a blue fill and a yellow outline keep apart for colour-blind eyes too. */
+const fill = [66, 165, 245] as const;
+const outline = [255, 213, 64] as const;
+
+export function tileOf(prediction: PredictedImage, { kind, classes, size }: Predictions): HTMLElement {
+  const { file } = prediction;
+  const isMask = kind === "mask";
+  const canvas = element("canvas", "");
+  canvas.width = canvas.height = size;
+  canvas.getContext("2d")?.putImageData(new ImageData(isMask ? maskPixels(prediction, size) : pixels(prediction.image), size, size), 0, 0);
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", file);
+  canvas.title = file;
+  const tile = element("figure", "tile", canvas);
+  if (isMask) tile.append(element("figcaption", "", `Dice ${percent(diceOf(prediction))}`));
+  else tile.append(...captions(prediction, classes, kind === "multiclass"));
+  return tile;
+}
+
+/** Puts tiles into a place, the first of a split after clearing what another left. */
+export class PredictionsView {
+  #showing = "";
+
+  constructor(readonly place: HTMLElement, readonly title: HTMLElement, readonly note: HTMLElement) {}
+
+  clear(): void {
+    this.#showing = "";
+    this.place.replaceChildren();
+  }
+
+  /** @param round  tells one look at the validation images from the next */
+  add(predictions: Predictions, round: number): void {
+    const key = `${predictions.split} ${round}`;
+    if (key !== this.#showing) this.place.replaceChildren();
+    this.#showing = key;
+    this.place.className = predictions.kind === "mask" ? "tiles-masks" : "tiles-classes";
+    const free = mostTiles - this.place.childElementCount;
+    this.place.append(...predictions.images.slice(0, free).map((image) => tileOf(image, predictions)));
+    const some = predictions.images.length > free ? `, the first ${mostTiles}` : "";
+    this.title.textContent = (predictions.split === "test" ? "Test images" : `Validation images after epoch ${round}`) + some;
+    this.note.textContent = predictions.kind === "mask"
+      ? "Blue is what the network marks, the yellow line is the border of the truth. Dice is 100 % where they agree."
+      : "Probabilities of the network. A tick stands where the most probable class is the true one.";
+  }
+}
+
+function captions({ probabilities, labels }: PredictedImage, classes: readonly string[], multiclass: boolean): HTMLElement[] {
+  const isTrue = (c: number) => (multiclass ? labels[0] === c : labels[c] === 1);
+  const order = [...probabilities.keys()].sort((a, b) => (probabilities[b] ?? 0) - (probabilities[a] ?? 0));
+  const right = multiclass ? isTrue(order[0] ?? 0) : probabilities.every((p, c) => p > 0.5 === isTrue(c));
+  const bars = order.slice(0, mostBars).map((c) => {
+    const meter = element("progress", isTrue(c) ? "true" : "");
+    meter.value = probabilities[c] ?? 0;
+    meter.setAttribute("aria-label", classes[c] ?? "");
+    return element("div", "bar", element("span", "", `${classes[c]} ${percent(probabilities[c] ?? 0)}`), meter);
+  });
+  const truth = classes.filter((_, c) => isTrue(c)).join(", ") || "none";
+  return [element("figcaption", right ? "right" : "wrong", right ? `✓ ${truth}` : `✗ truth: ${truth}`), ...bars];
+}
+
+/** Agreement at one half: 2|A∩B| / (|A|+|B|); 1 where both are empty. */
+export function diceOf({ probabilities, mask }: Pick<PredictedImage, "probabilities" | "mask">): number {
+  let [both, either] = [0, 0];
+  for (const [i, p] of probabilities.entries()) {
+    const [predicted, actual] = [p > 0.5 ? 1 : 0, (mask?.[i] ?? 0) > 0.5 ? 1 : 0];
+    both += predicted * actual;
+    either += predicted + actual;
+  }
+  return either === 0 ? 1 : (2 * both) / either;
+}
+
+function pixels(rgb: Uint8Array): Uint8ClampedArray<ArrayBuffer> {
+  const out = new Uint8ClampedArray((rgb.length / 3) * 4).fill(255);
+  for (let i = 0; i < rgb.length / 3; i++) out.set(rgb.subarray(3 * i, 3 * i + 3), 4 * i);
+  return out;
+}
+
+function maskPixels({ image, probabilities, mask }: PredictedImage, size: number): Uint8ClampedArray<ArrayBuffer> {
+  const out = pixels(image);
+  const inside = (x: number, y: number) => x >= 0 && y >= 0 && x < size && y < size && (mask?.[y * size + x] ?? 0) > 0.5;
+  for (let i = 0; i < size * size; i++) {
+    const [x, y] = [i % size, Math.floor(i / size)];
+    const border = inside(x, y) && !(inside(x - 1, y) && inside(x + 1, y) && inside(x, y - 1) && inside(x, y + 1));
+    const [colour, strength] = border ? [outline, 1] : [fill, (probabilities[i] ?? 0) > 0.5 ? 0.55 : 0];
+    for (let c = 0; c < 3; c++) out[4 * i + c] = (1 - strength) * (out[4 * i + c] ?? 0) + strength * (colour[c] ?? 0);
+  }
+  return out;
+}

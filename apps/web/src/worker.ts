@@ -1,0 +1,24 @@
+// The engine's side of the worker boundary: everything that computes runs here, so that the page stays responsive.
+
+import { expose, transfer } from "comlink";
+import type { Choices, DataChoice } from "./choices.ts";
+import { adapterFacts, dataFacts, runJob, type Watcher } from "./job.ts";
+import { inspectWeights } from "./weights.ts";
+
+let finish = new AbortController();
+
+const api = {
+  adapterFacts,
+  dataFacts: (data: DataChoice, site: string) => dataFacts(data, site),
+  weightsFacts: (file: File) => inspectWeights(file),
+  /** Ends the training under way, if any; `run` then returns what there is. */
+  finish: () => finish.abort(),
+  async run(choices: Choices, site: string, event: Watcher["event"], predictions: Watcher["predictions"]) {
+    finish = new AbortController();
+    const files = await runJob(choices, site, { event, predictions }, finish.signal);
+    return transfer(files, files.map(({ bytes }) => bytes.buffer));
+  },
+};
+export type EngineApi = typeof api;
+
+expose(api);

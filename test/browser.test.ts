@@ -1,0 +1,171 @@
+// The engine and the page in a real browser, on its software adapter.
+
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { demoFolder, demoSource } from "@roentgen/data/node";
+import { openDevice } from "@roentgen/gpu/node";
+import type { Report } from "@roentgen/runner";
+import type { OpCase } from "@roentgen/tensor/testing";
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Checks } from "../apps/web/src/checks.ts";
+import { browserPath, hasBrowser, serveSite, type Site, type Visit } from "./shared/browser-page.ts";
+import { shortFineTune } from "./shared/short-fine-tune.ts";
+
+declare global {
+  interface Window {
+    readonly checks?: Checks;
+  }
+}
+
+/** Relative difference of the losses of ten steps; short-fine-tune.ts says what it was chosen for. */
+const lossTolerance = 1e-4;
+
+const opsFolder = join(import.meta.dirname, "../packages/tensor/src/ops");
+/** Screenshots of the last run, to look at. */
+const pictures = join(tmpdir(), "roentgen-screenshots");
+
+if (!hasBrowser && process.env.ROENTGEN_REQUIRE_GPU === "1") throw new Error(`no browser at ${browserPath}: \`npm test\` finds one; else set ROENTGEN_CHROMIUM to its path.`);
+
+describe.skipIf(!hasBrowser)("in a browser", () => {
+  let site: Site;
+  let scratch: string;
+  beforeAll(async () => {
+    scratch = mkdtempSync(join(tmpdir(), "roentgen-browser-test-"));
+    mkdirSync(pictures, { recursive: true });
+    site = await serveSite();
+  }, 240_000);
+  afterAll(async () => {
+    await site?.close();
+    rmSync(scratch, { recursive: true, force: true });
+  });
+
+  async function checks(): Promise<Visit> {
+    const visit = await site.open();
+    await visit.page.goto(`${site.url}test.html`);
+    await visit.page.waitForFunction(() => window.checks !== undefined);
+    return visit;
+  }
+
+  it("every case of every op passes, and none is left out", { timeout: 300_000 }, async () => {
+    const visit = await checks();
+    const reports = await visit.page.evaluate(() => (window.checks as Checks).runCases());
+    await visit.close();
+    expect(reports.flatMap((report) => report.problems)).toEqual([]);
+    const inNode: Record<string, number> = {};
+    for (const file of readdirSync(opsFolder).filter((name) => name.endsWith(".cases.ts"))) {
+      inNode[file] = ((await import(join(opsFolder, file))) as { cases: readonly OpCase[] }).cases.length;
+    }
+    expect(Object.fromEntries(reports.map((report) => [report.file, report.cases]))).toEqual(inNode);
+  });
+
+  it("ten steps of fine-tuning agree with Node's", { timeout: 300_000 }, async () => {
+    const visit = await checks();
+    const there = await visit.page.evaluate(() => (window.checks as Checks).fineTune());
+    await visit.close();
+    const device = await openDevice();
+    const here = await shortFineTune(device, demoSource("plane")).finally(() => device.close());
+    expect(there.info).toMatchObject({ platform: "browser", software: true });
+    expect(there.losses).toHaveLength(10);
+    const relative = (a: number, b: number) => Math.abs(a - b) / Math.abs(b);
+    const apart = [...here.losses.map((loss, i) => relative(there.losses[i] ?? NaN, loss)), relative(there.validationLoss, here.validationLoss)];
+    expect(apart.filter((difference) => !(difference <= lossTolerance)), `differences: ${apart.map((d) => d.toExponential(1)).join(" ")}`).toEqual([]);
+  });
+
+  it("the page trains, shows what it does, stops, and hands over its report and its model", { timeout: 300_000 }, async () => {
+    const { page, complaints, origins, close } = await site.open();
+    await page.goto(site.url);
+    await page.locator("#app").waitFor({ state: "visible" });
+    await expect.poll(() => page.textContent("#adapter")).toMatch(/software/);
+    await shoot(page, "start");
+
+    await page.check("input[value=brain]");
+    await smallest(page);
+    await page.click("#start");
+    await page.locator("#loss", { hasText: /^\d/ }).waitFor({ timeout: 120_000 });
+    await page.click("#stop");
+    await page.locator("#downloads a").first().waitFor({ timeout: 120_000 });
+    expect(await page.textContent("#headline")).toMatch(/Dice over all pixels: \d.*Stopped after \d+ of at most 30 steps/);
+    expect(await page.locator("#predictions canvas").count()).toBe(48);
+    await shoot(page, "masks");
+    const report = JSON.parse(readFileSync(await download(page, "report.json"), "utf8")) as Report;
+    expect(report.trials[0]).toMatchObject({ name: "masks-random-0", stopped: { planned: 30 } });
+    expect(report.environment.adapter.software).toBe(true);
+    expect(readFileSync(await download(page, "report.html"), "utf8")).toContain("was stopped by hand after");
+
+    // The model just made, a U-Net, lends its encoder to a classifier of somebody's own images.
+    const model = await download(page, "masks-random-0.safetensors");
+    await page.setInputFiles("#weights-input", join(import.meta.dirname, "../package.json"));
+    await page.locator("#error", { hasText: "CheckpointError" }).waitFor();
+    await page.setInputFiles("#weights-input", model);
+    await page.locator("#weights-facts", { hasText: "ResNet-18" }).waitFor();
+    await page.setInputFiles("#folder-input", ownFolder());
+    await page.locator("#folder-facts", { hasText: "own: multiclass axial, coronal, sagittal; 6 training, 3 validation, 6 test images" }).waitFor();
+    await page.click("#start");
+    await page.locator("#downloads a").first().waitFor({ timeout: 120_000 });
+    expect(await page.locator("#error").isVisible()).toBe(false);
+    expect(await page.textContent("#headline")).toMatch(/Mean AUC: \d.*3 steps in/);
+    expect(await page.locator("#predictions .tile").count()).toBe(6);
+    expect(await page.textContent("#validation")).toMatch(/^\d/);
+    await shoot(page, "classes");
+
+    expect(complaints).toEqual([]);
+    expect([...origins]).toEqual([new URL(site.url).origin]);
+    await close();
+  });
+
+  it("the page says what to enable where WebGPU is missing, and offers nothing to press", async () => {
+    const { page, close } = await site.open({ webGpu: false });
+    await page.goto(site.url);
+    await page.locator("#unavailable").waitFor({ state: "visible" });
+    expect(await page.textContent("#unavailable-text")).toMatch(/no adapter.*--enable-unsafe-webgpu/);
+    expect(await page.locator("button:visible, input:visible, select:visible").count()).toBe(0);
+    await shoot(page, "missing");
+    await close();
+  });
+
+  /** The least that trains: 32 px, two images a step, one epoch. */
+  async function smallest(page: Page): Promise<void> {
+    await page.selectOption("#size", "32");
+    await page.fill("#batch", "2");
+    await page.fill("#epochs", "1");
+  }
+
+  async function download(page: Page, name: string): Promise<string> {
+    const [file] = await Promise.all([page.waitForEvent("download"), page.locator("#downloads a", { hasText: name }).click()]);
+    expect(file.suggestedFilename()).toBe(name);
+    const path = join(scratch, name);
+    await file.saveAs(path);
+    expect(statSync(path).size).toBeGreaterThan(1000);
+    return path;
+  }
+
+  /** A few of the demonstration's slices as a stranger's folder. */
+  function ownFolder(): string {
+    const listing = JSON.parse(readFileSync(new URL("plane/index.json", demoFolder), "utf8")) as { samples: { image: string; label: number; split: string }[] };
+    const few = { train: 2, val: 1, test: 2 };
+    const samples = Object.entries(few).flatMap(([split, count]) => [0, 1, 2].flatMap((label) => listing.samples.filter((s) => s.split === split && s.label === label).slice(0, count)));
+    const folder = join(scratch, "own");
+    for (const { image } of samples) {
+      mkdirSync(dirname(join(folder, image)), { recursive: true });
+      copyFileSync(new URL(`plane/${image}`, demoFolder), join(folder, image));
+    }
+    writeFileSync(join(folder, "index.json"), JSON.stringify({ ...listing, name: "own", samples }));
+    return folder;
+  }
+
+  /** Four pictures of the page as it is: wide and narrow, light and dark. Nothing may stick out at the side. */
+  async function shoot(page: Page, name: string): Promise<void> {
+    for (const [width, height] of [[1280, 900], [390, 844]] as const) {
+      await page.setViewportSize({ width, height });
+      for (const colorScheme of ["light", "dark"] as const) {
+        await page.emulateMedia({ colorScheme });
+        await page.screenshot({ path: join(pictures, `${name}-${width}-${colorScheme}.png`), fullPage: true });
+      }
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+    }
+    await page.emulateMedia({ colorScheme: null });
+    await page.setViewportSize({ width: 1280, height: 900 });
+  }
+});
