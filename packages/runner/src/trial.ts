@@ -141,6 +141,9 @@ export class Trial {
     this.#optimizer.rate = rate;
     const began = performance.now();
     const firstStep = this.#step;
+    // Steps queued between two looks at the losses: as many as take about a third of a second, beginning with one, so that a slow
+    // device is not silent for long and a fast one does not wait for us.
+    let burst = 1;
     let unread = 0;
     let lastRead = began;
     for (const batch of this.#batches("train", { epoch, start: this.#step })) {
@@ -149,9 +152,10 @@ export class Trial {
       this.#step++;
       unread++;
       const isLast = this.#step === this.stepsPerEpoch;
-      if (!isLast && unread < this.#ring.size && performance.now() - lastRead < 300 && unread < 8) continue;
+      if (!isLast && unread < burst) continue;
       await this.#readLosses();
       const now = performance.now();
+      burst = Math.min(this.#ring.size, Math.max(1, Math.round((333 * unread) / (now - lastRead))));
       const imagesPerSecond = (unread * task.batch * 1000) / (now - lastRead);
       [unread, lastRead] = [0, now];
       listener({ kind: "step", trial: name, epoch, step: this.#step, stepsPerEpoch: this.stepsPerEpoch, loss: this.#losses.at(-1) ?? NaN, imagesPerSecond, secondsLeft: null });
