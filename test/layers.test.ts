@@ -25,6 +25,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 /** Third-party modules, and the one package each may be imported in. */
 const thirdParty: Readonly<Record<string, readonly string[]>> = {
   webgpu: ["packages/gpu"],
+  fflate: ["packages/checkpoints"],
   comlink: ["apps/web"],
   "fast-png": ["packages/data", "packages/runner"],
   yaml: ["packages/runner"],

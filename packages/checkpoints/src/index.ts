@@ -6,3 +6,7 @@ export { parseSafetensors, readSafetensorsHeader, type SafetensorsHeader, type T
 export { formatSafetensors } from "./safetensors-write.ts";
 export { readTar } from "./tar.ts";
 export { readTfjsLayers, type ReadShard } from "./tfjs-layers.ts";
+export { type Container, type ContainerKind, listContents, type Listed } from "./containers/container.ts";
+export { openContainer, type OpenOptions } from "./containers/open.ts";
+export { LazyTensor } from "./lazy-tensor.ts";
+export { blobSource, memorySource, type RandomAccess } from "./random-access.ts";

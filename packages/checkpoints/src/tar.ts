@@ -3,7 +3,7 @@
 import { CheckpointError } from "@roentgen/core";
 import { quote } from "./json.ts";
 
-const record = 512;
+export const record = 512;
 
 /**
  * The plain files of a tar archive, by name.
@@ -38,14 +38,14 @@ export function readTar(bytes: Uint8Array, { name = "tar" } = {}): Map<string, U
 }
 
 /** A text field, up to its first NUL, one character a byte. */
-function ascii(header: Uint8Array, offset: number, length: number): string {
+export function ascii(header: Uint8Array, offset: number, length: number): string {
   const field = header.subarray(offset, offset + length);
   const end = field.indexOf(0);
   return String.fromCharCode(...(end < 0 ? field : field.subarray(0, end)));
 }
 
 /** NaN if the field is not octal digits. */
-function octal(header: Uint8Array, offset: number, length: number): number {
+export function octal(header: Uint8Array, offset: number, length: number): number {
   const digits = ascii(header, offset, length).trim();
   return /^[0-7]+$/.test(digits) ? Number.parseInt(digits, 8) : Number.NaN;
 }

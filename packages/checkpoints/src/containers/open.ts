@@ -1,0 +1,159 @@
+// Which container a file is, by its content. A name's ending says nothing: `.pth.tar` files are not tar archives, and
+// torchvision's first `.pth` is one.
+import { CheckpointError } from "@roentgen/core";
+import { parseJson, quote } from "../json.ts";
+import { LazyTensor, stridedTensor } from "../lazy-tensor.ts";
+import type { Dict, Value } from "../pickle/values.ts";
+import { unpickle } from "../pickle/unpickle.ts";
+import { ByteCursor, memorySource, type RandomAccess } from "../random-access.ts";
+import { maxHeaderBytes, readSafetensorsHeader } from "../safetensors.ts";
+import { readTfjsLayers } from "../tfjs-layers.ts";
+import type { Container } from "./container.ts";
+import { gunzip } from "./inflate.ts";
+import { npyMagic, readNpy, readNpz } from "./npy.ts";
+import { listTar } from "./tar-members.ts";
+import { type FindBeside, readTfBundle, tableMagic } from "./tf-bundle.ts";
+import { legacyMagic, readTorchLegacy, readTorchTar, readTorchZip } from "./torch.ts";
+import { openZipMember, readZipDirectory, type ZipMember } from "./zip.ts";
+
+export interface OpenOptions {
+  /** For formats of several files: another file of the same folder. */
+  readonly findBeside?: FindBeside;
+}
+
+/** An archive in an archive in an archive is no checkpoint. */
+const mostWrappings = 3;
+const mostModelJsonBytes = 64 * 2 ** 20;
+
+/**
+ * Opens a weight file of any kind this package reads; no tensor is read.
+ *
+ * @param source  the file. Of a TensorFlow checkpoint its `.index`, of a tfjs model its `model.json`; `findBeside` gives the rest
+ * @throws CheckpointError that names what the file is, where it is none of them or damaged
+ */
+export async function openContainer(source: RandomAccess, { findBeside = async () => undefined }: OpenOptions = {}): Promise<Container> {
+  return open(source, findBeside, []);
+}
+
+async function open(source: RandomAccess, findBeside: FindBeside, packedIn: readonly string[]): Promise<Container> {
+  if (packedIn.length > mostWrappings) throw new CheckpointError(`${source.name}: packed in ${packedIn.join(" in ")}. Unpack it first.`);
+  if (source.size === 0) throw new CheckpointError(`${source.name}: the file is empty. The download failed.`);
+  const head = await source.read(0, Math.min(source.size, 512));
+  const tail = await source.read(source.size - Math.min(source.size, 8), Math.min(source.size, 8));
+  const made = (kind: Container["kind"], root: Value, metadata: ReadonlyMap<string, string> = new Map()): Container => ({ kind, packedIn, root, metadata });
+
+  if (begins(head, [0x50, 0x4b, 3, 4])) return openZip(source, packedIn, made);
+  if (begins(head, legacyMagic)) return made("torch-legacy", await readTorchLegacy(source));
+  if (ascii(head.subarray(257, 262)) === "ustar") return openTar(source, packedIn, made);
+  if (begins(tail, tableMagic)) return made("tf-bundle", await readTfBundle(source, baseName(source.name).replace(/\.index$/, ""), findBeside));
+  if (head[8] === 0x7b && BigInt(source.size) >= headerEnd(head)) return openSafetensors(source, head, made);
+  if (head[0] === 0x80 && head[1]! >= 2 && head[1]! <= 5) return made("pickle", await readPickle(source));
+  if (begins(head, [0x1f, 0x8b])) return open(memorySource(await gunzip(source), source.name.replace(/\.gz$/, "")), findBeside, [...packedIn, "gzip"]);
+  if (begins(head, npyMagic)) return made("npy", new Map<Value, Value>([["array", await readNpy(source)]]));
+  // Protocols 0 and 1 have no mark of their own: a container first, STOP last.
+  if (/^[(c}\]]/.test(ascii(head.subarray(0, 1))) && tail.at(-1) === 0x2e) return made("pickle", await readPickle(source));
+  const text = ascii(head);
+  if (/^\s*\{/.test(text)) return made("tfjs", await readTfjs(source, findBeside));
+  throw new CheckpointError(`${source.name}: ${strangerIs(head, text)}`);
+}
+
+const begins = (bytes: Uint8Array, magic: ArrayLike<number>): boolean => Array.from(magic).every((byte, i) => bytes[i] === byte);
+const ascii = (bytes: Uint8Array): string => String.fromCharCode(...bytes);
+const headerEnd = (head: Uint8Array): bigint => new DataView(head.buffer, head.byteOffset, head.byteLength).getBigUint64(0, true) + 8n;
+const baseName = (name: string): string => name.slice(Math.max(name.lastIndexOf("/"), name.lastIndexOf("\\")) + 1);
+
+function strangerIs(head: Uint8Array, text: string): string {
+  if (/^\s*</.test(text)) return "this is a web page, not a weight file. The link led to a login, a quota or a sharing page; download the file itself.";
+  if (text.startsWith("version https://git-lfs")) return "this is a Git LFS pointer, not the data. Run git lfs pull.";
+  if (begins(head, [0x89, 0x48, 0x44, 0x46])) return "HDF5 (Keras .h5) is not supported. Convert the model with tensorflowjs_converter or save its arrays as .npz.";
+  if (head[8] === 0x7b && headerEnd(head) < 2n ** 40n) return `this begins like a safetensors file whose header has ${headerEnd(head) - 8n} bytes. It is cut off.`;
+  return `this is no kind of weight file that is known here; it begins with ${quote(text.slice(0, 16))}.`;
+}
+
+/** A pickle alone in its file. What follows it would be read by nobody, so it is an error. */
+async function readPickle(source: RandomAccess): Promise<Value> {
+  const cursor = new ByteCursor(source);
+  const value = await unpickle(cursor, { name: source.name });
+  if (cursor.remaining > 0) throw new CheckpointError(`${source.name}: ${cursor.remaining} bytes follow the pickle. It is damaged or no checkpoint.`);
+  return value;
+}
+
+type Made = (kind: Container["kind"], root: Value, metadata?: ReadonlyMap<string, string>) => Container;
+
+async function openSafetensors(source: RandomAccess, head: Uint8Array, made: Made): Promise<Container> {
+  const end = headerEnd(head);
+  const bytes = await source.read(0, end > BigInt(maxHeaderBytes + 8) ? head.length : Number(end));
+  const { tensors, metadata } = readSafetensorsHeader(bytes, { fileBytes: source.size, name: source.name });
+  const root: Dict = new Map<Value, Value>();
+  for (const [name, { dtype, shape, begin, end: stop }] of tensors) {
+    const elements = shape.reduce((product, n) => product * n, 1);
+    const data = { ...source, size: stop - begin, read: (offset: number, length: number) => source.read(begin + offset, length) };
+    root.set(name, stridedTensor(`${source.name}: ${quote(name)}`, { dtype, shape, elements, data: () => data }));
+  }
+  return made("safetensors", root, metadata);
+}
+
+async function openTar(source: RandomAccess, packedIn: readonly string[], made: Made): Promise<Container> {
+  const members = await listTar(source);
+  if (["pickle", "tensors", "storages"].every((name) => members.has(name))) return made("torch-tar", await readTorchTar(source, members));
+  return openOnly(source, "tar", [...members].map(([name, member]) => ({ name, open: async () => member })), packedIn);
+}
+
+async function openZip(source: RandomAccess, packedIn: readonly string[], made: Made): Promise<Container> {
+  const members = await readZipDirectory(source);
+  const names = [...members.keys()];
+  const pickles = names.filter((name) => name.endsWith("/data.pkl"));
+  if (pickles.length > 1) throw new CheckpointError(`${source.name}: ${pickles.length} members end in /data.pkl, expected one. Unpack the one you want.`);
+  if (pickles[0] !== undefined) return made("torch-zip", await readTorchZip(source, members, pickles[0]));
+  if (names.length > 0 && names.every((name) => name.endsWith(".npy"))) return made("npz", await readNpz(source, members));
+  const index = await chooseIndex(source, members);
+  if (index !== undefined) {
+    const folder = index.slice(0, index.lastIndexOf("/") + 1);
+    const member = async (name: string) => {
+      const found = members.get(folder + name);
+      return found && openZipMember(source, found);
+    };
+    const opened = await openZipMember(source, members.get(index)!);
+    return { ...made("tf-bundle", await readTfBundle(opened, baseName(index).replace(/\.index$/, ""), member)), packedIn: [...packedIn, "zip"] };
+  }
+  return openOnly(source, "zip", [...members.values()].map((member) => ({ name: member.name, open: () => openZipMember(source, member) })), packedIn);
+}
+
+/** The index of a TensorFlow checkpoint in a zip. A TF-Hub module beside it (`hub/`) has one of its own, which is not meant. */
+async function chooseIndex(source: RandomAccess, members: ReadonlyMap<string, ZipMember>): Promise<string | undefined> {
+  const names = [...members.keys()];
+  const all = names.filter((name) => name.endsWith(".index") && names.some((other) => other.startsWith(`${name.slice(0, -".index".length)}.data-`)));
+  const plain = all.filter((name) => !/(^|\/)(hub|variables)\//.test(name));
+  const candidates = plain.length > 0 ? plain : all;
+  if (candidates.length > 1) throw new CheckpointError(`${source.name}: several checkpoints: ${candidates.slice(0, 5).map(quote).join(", ")}. Unpack the one you want.`);
+  return candidates[0];
+}
+
+interface Member {
+  readonly name: string;
+  readonly open: () => Promise<RandomAccess>;
+}
+
+/** An archive around one file: that file. */
+async function openOnly(source: RandomAccess, kind: string, members: readonly Member[], packedIn: readonly string[]): Promise<Container> {
+  const files = members.filter(({ name }) => !/(^|\/)(\.|__MACOSX\/)/.test(name) && !/(readme|license|licence)[^/]*$/i.test(name));
+  const [only] = files;
+  if (!only) throw new CheckpointError(`${source.name}: a ${kind} archive without a weight file.`);
+  if (files.length > 1) throw new CheckpointError(`${source.name}: a ${kind} archive of ${files.length} files: ${files.slice(0, 5).map(({ name }) => quote(name)).join(", ")}. Unpack the one you want.`);
+  const member = await only.open();
+  return open({ ...member, name: `${source.name}: ${only.name.slice(0, 120)}` }, async () => undefined, [...packedIn, kind]);
+}
+
+/** A TensorFlow.js model: read whole, for its shards cut tensors where they like. */
+async function readTfjs(source: RandomAccess, findBeside: FindBeside): Promise<Dict> {
+  if (source.size > mostModelJsonBytes) throw new CheckpointError(`${source.name}: begins like JSON and has ${source.size} bytes; a model.json has at most ${mostModelJsonBytes}.`);
+  const text = new TextDecoder().decode(await source.read(0, source.size));
+  const model = parseJson(text, { name: source.name });
+  if (!(model instanceof Map) || !model.has("weightsManifest")) throw new CheckpointError(`${source.name}: JSON without a weightsManifest: no model of TensorFlow.js.`);
+  const tensors = await readTfjsLayers(text, async (path) => {
+    const shard = await findBeside(path);
+    if (!shard) throw new CheckpointError(`${source.name}: its shard ${quote(path)} is not beside it.`);
+    return shard.read(0, shard.size);
+  });
+  return new Map([...tensors].map(([name, tensor]) => [name, new LazyTensor(tensor.dtype, tensor.shape, async () => tensor)]));
+}
