@@ -2,11 +2,13 @@
 // memory from a pool; while recording, `alloc` gives virtual buffers and `dispatch` appends to a list that becomes a Plan.
 // A device without a GPU (nullDevice) can only record: enough to plan, count and summarise.
 
-import { DeviceError, OutOfMemoryError, PlanError, ShaderError, type TypedArray, ValidationError } from "@roentgen/core";
-import { copy as copyKernel, type Kernel, packParams, type ParamValues } from "@roentgen/kernels";
+import { DeviceError, PlanError, ShaderError, type TypedArray, ValidationError } from "@roentgen/core";
+import { copy as copyKernel, type Kernel, type ParamValues } from "@roentgen/kernels";
 import { alignTo, Buffer, buffersIn, partAlignment } from "./buffer.ts";
 import { checkGrid, type Dispatch, flatGrid, type Grid } from "./dispatch.ts";
-import { asFailure, lostError, readableBytes } from "./failure.ts";
+import { EagerBatch } from "./eager.ts";
+import { asFailure, lostError } from "./failure.ts";
+import { Memory } from "./memory.ts";
 import { Pipelines } from "./pipelines.ts";
 
 /** What is known of the adapter, for reports and for the choice of kernels. */
@@ -48,28 +50,17 @@ export interface Recording<T> {
   readonly result: T;
 }
 
-const uniformSlotBytes = 256;
-const uniformSlots = 2048;
-const storageUsage = () => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-
 export class Device {
+  readonly #memory: Memory | null;
+  readonly #batch: EagerBatch | null;
   readonly pipelines: Pipelines | null;
-  /** Bytes of all memory held now: live buffers and the pool's idle ones. */
-  #heldBytes = 0;
   #failure: Error | null = null;
   #closed = false;
   readonly #options: DeviceOptions;
 
-  readonly #pool = new Map<number, GPUBuffer[]>();
   readonly #scopes: Set<Buffer>[] = [];
   readonly #path: string[] = [];
   #recording: { dispatches: Dispatch[]; constants: Buffer[] } | null = null;
-
-  #encoder: GPUCommandEncoder | null = null;
-  #pass: GPUComputePassEncoder | null = null;
-  #uniforms: GPUBuffer | null = null;
-  readonly #staging = new DataView(new ArrayBuffer(uniformSlotBytes * uniformSlots));
-  #slotsUsed = 0;
 
   constructor(
     readonly gpu: GPUDevice | null,
@@ -77,7 +68,9 @@ export class Device {
     options: DeviceOptions = {},
   ) {
     this.#options = options;
-    this.pipelines = gpu ? new Pipelines(gpu, (error) => this.#fail(error)) : null;
+    this.pipelines = gpu && new Pipelines(gpu, (error) => this.#fail(error));
+    this.#batch = gpu && this.pipelines && new EagerBatch(gpu, this.pipelines);
+    this.#memory = gpu && new Memory(gpu, options.budgetBytes ?? Infinity, () => this.flush());
     if (!gpu) return;
     gpu.addEventListener("uncapturederror", (event) => this.#fail(asFailure(event.error)));
     void gpu.lost.then(({ message }) => this.#closed || this.#fail(lostError(message)));
@@ -92,8 +85,14 @@ export class Device {
     return this.limits ? Math.min(this.limits.maxStorageBufferBindingSize, this.limits.maxBufferSize) : 2 ** 27;
   }
 
+  /** Bytes of all memory held now: live buffers and idle ones in the pool. */
   get heldBytes(): number {
-    return this.#heldBytes;
+    return this.#memory?.heldBytes ?? 0;
+  }
+
+  /** Whole GPUBuffers, for plans. Throws DeviceError on a device without a GPU. */
+  get memory(): Memory {
+    return present(this.#memory, "allocate");
   }
 
   get isRecording(): boolean {
@@ -126,59 +125,23 @@ export class Device {
     return buffer;
   }
 
-  /** Real, zeroed or reused memory outside every scope, also while recording: parameters, optimiser and random state. */
+  /** Real memory with undefined contents, outside every scope, also while recording: parameters, optimiser and random state. */
   allocPersistent(bytes: number, label: string): Buffer {
     this.check();
     const size = Math.max(4, alignTo(bytes, 4));
-    if (!this.gpu) return Buffer.external(label, size);
-    return new Buffer(label, size, this.#pool.get(size)?.pop() ?? this.allocMemory(size, label));
-  }
-
-  /** GPU memory by itself, counted against the budget. */
-  allocMemory(bytes: number, label: string): GPUBuffer {
-    const gpu = this.#need("allocate");
-    const { budgetBytes = Infinity } = this.#options;
-    if (bytes > gpu.limits.maxBufferSize) {
-      throw new OutOfMemoryError(`${label}: ${readableBytes(bytes)} in one buffer, but this device allows ${readableBytes(gpu.limits.maxBufferSize)}. Use a smaller batch or input size.`);
-    }
-    if (this.#heldBytes + bytes > budgetBytes) this.trim();
-    if (this.#heldBytes + bytes > budgetBytes) {
-      throw new OutOfMemoryError(`${label}: ${readableBytes(bytes)} on top of ${readableBytes(this.#heldBytes)} in use would exceed the budget of ${readableBytes(budgetBytes)}. Use a smaller batch or input size, or a larger budget.`);
-    }
-    const memory = gpu.createBuffer({ label, size: bytes, usage: storageUsage() });
-    this.#heldBytes += bytes;
-    return memory;
-  }
-
-  freeMemory(memory: GPUBuffer): void {
-    this.#heldBytes -= memory.size;
-    memory.destroy();
-  }
-
-  /** Throws OutOfMemoryError if `bytes` more cannot be held, with what `advice` says. */
-  requireBudget(bytes: number, what: string, advice: string): void {
-    const { budgetBytes = Infinity } = this.#options;
-    if (this.#heldBytes + bytes > budgetBytes) this.trim();
-    if (this.#heldBytes + bytes > budgetBytes) {
-      throw new OutOfMemoryError(`${what} needs ${readableBytes(bytes)} on top of ${readableBytes(this.#heldBytes)} in use; the budget is ${readableBytes(budgetBytes)}. ${advice}`);
-    }
+    return this.#memory ? new Buffer(label, size, this.#memory.take(size, label)) : Buffer.external(label, size);
   }
 
   /** Gives a buffer back at once. Parts belong to their whole and virtual buffers to their plan: nothing happens. */
   dispose(buffer: Buffer): void {
     const memory = buffer.release();
     for (const scope of this.#scopes) scope.delete(buffer);
-    if (!memory) return;
-    const idle = this.#pool.get(memory.size);
-    if (idle) idle.push(memory);
-    else this.#pool.set(memory.size, [memory]);
+    if (memory) this.memory.giveBack(memory);
   }
 
   /** Returns the pool's idle memory to the driver. */
   trim(): void {
-    this.flush();
-    for (const idle of this.#pool.values()) for (const memory of idle) this.freeMemory(memory);
-    this.#pool.clear();
+    this.#memory?.trim();
   }
 
   /** Runs `fn` and gives back whatever it allocated and did not return (in arrays, maps, plain objects). Always synchronous. */
@@ -214,36 +177,15 @@ export class Device {
     const launch: Dispatch = { kernel, label: `${this.path} ${kernel.name}`.trim(), buffers: bound, params, overrides: (overrides ?? {}) as Record<string, number>, grid, flops };
     checkGrid(launch.label, grid);
     if (this.#recording) this.#recording.dispatches.push(launch);
-    else this.#encode(launch);
-  }
-
-  #encode({ kernel, label, buffers, params, overrides, grid }: Dispatch): void {
-    this.check();
-    const gpu = this.#need("dispatch");
-    const { pipeline, layout } = this.#compiled().get(kernel, overrides);
-    if (this.#slotsUsed === uniformSlots) this.flush();
-    this.#encoder ??= gpu.createCommandEncoder({ label: "eager" });
-    this.#pass ??= this.#encoder.beginComputePass({ label: "eager" });
-    const entries = storageEntries(kernel, buffers);
-    if (kernel.params) {
-      this.#uniforms ??= gpu.createBuffer({ label: "eager params", size: this.#staging.byteLength, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
-      const offset = this.#slotsUsed++ * uniformSlotBytes;
-      packParams(kernel, params, this.#staging, offset);
-      entries.push({ binding: 0, resource: { buffer: this.#uniforms, offset, size: kernel.params.bytes } });
+    else {
+      this.check();
+      present(this.#batch, "dispatch").add(launch);
     }
-    this.#pass.setPipeline(pipeline);
-    this.#pass.setBindGroup(0, gpu.createBindGroup({ label, layout, entries }));
-    this.#pass.dispatchWorkgroups(...grid);
   }
 
-  /** Submits what was encoded so far. */
+  /** Submits what was dispatched so far. */
   flush(): void {
-    if (!this.#encoder || !this.gpu) return;
-    this.#pass?.end();
-    if (this.#uniforms) this.gpu.queue.writeBuffer(this.#uniforms, 0, this.#staging.buffer as ArrayBuffer, 0, this.#slotsUsed * uniformSlotBytes);
-    this.gpu.queue.submit([this.#encoder.finish()]);
-    this.#encoder = this.#pass = null;
-    this.#slotsUsed = 0;
+    this.#batch?.flush();
   }
 
   /** Writes host data into a buffer, after all work dispatched so far. `data` must be a multiple of 4 bytes, or is padded with zeros. */
@@ -401,15 +343,14 @@ export class Device {
     if (!this.#failure || (error instanceof ShaderError && this.#failure instanceof ValidationError)) this.#failure = error;
   }
 
-  #compiled(): Pipelines {
-    if (!this.pipelines) throw new DeviceError("this device has no GPU: it can record and plan, but not run.");
-    return this.pipelines;
-  }
-
   #need(what: string): GPUDevice {
-    if (!this.gpu) throw new DeviceError(`cannot ${what}: this device has no GPU, it can only record and plan. Open one with openDevice().`);
-    return this.gpu;
+    return present(this.gpu, what);
   }
+}
+
+function present<T>(part: T | null, what: string): T {
+  if (!part) throw new DeviceError(`cannot ${what}: this device has no GPU, it can only record and plan. Open one with openDevice().`);
+  return part;
 }
 
 /**
@@ -428,16 +369,6 @@ function movableInto(buffers: readonly Buffer[], dispatches: readonly Dispatch[]
     }
   }
   return new Set([...candidates].filter((b) => written.has(b) && !tied.has(b)));
-}
-
-/** Bind group entries of a kernel's storage buffers. */
-export function storageEntries(kernel: Kernel, buffers: readonly Buffer[]): GPUBindGroupEntry[] {
-  return kernel.bindings.map((binding, i) => {
-    const buffer = buffers[i];
-    if (!buffer) throw new Error(`internal: ${kernel.name}: no buffer for ${binding.name}.`);
-    const { gpu, offset } = buffer.memory;
-    return { binding: binding.index, resource: { buffer: gpu, offset, size: buffer.bytes } };
-  });
 }
 
 function padded(data: ArrayBufferView): ArrayBufferView {

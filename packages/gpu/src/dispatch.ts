@@ -33,3 +33,13 @@ export function checkGrid(label: string, grid: Grid): void {
     throw new ShapeError(`${label}: a grid of ${grid.join(" x ")} workgroups; each axis takes 1 to ${maxGroups}. The tensor is empty, or too large for this op: use a smaller batch or input size.`);
   }
 }
+
+/** Bind group entries of a kernel's storage buffers. */
+export function storageEntries(kernel: Kernel, buffers: readonly Buffer[]): GPUBindGroupEntry[] {
+  return kernel.bindings.map((binding, i) => {
+    const buffer = buffers[i];
+    if (!buffer) throw new Error(`internal: ${kernel.name}: no buffer for ${binding.name}.`);
+    const { gpu, offset } = buffer.memory;
+    return { binding: binding.index, resource: { buffer: gpu, offset, size: buffer.bytes } };
+  });
+}

@@ -7,8 +7,8 @@
 import { OutOfMemoryError, PlanError, type TypedArray } from "@roentgen/core";
 import { packParams } from "@roentgen/kernels";
 import { alignTo, Buffer, buffersIn } from "./buffer.ts";
-import { type Device, type Recording, storageEntries } from "./device.ts";
-import type { Dispatch } from "./dispatch.ts";
+import type { Device, Recording } from "./device.ts";
+import { type Dispatch, storageEntries } from "./dispatch.ts";
 import { readableBytes } from "./failure.ts";
 import { Pipelines } from "./pipelines.ts";
 import { type Access, assignSlots, liveRanges, peakLive, type Range, readBeforeWritten, type Slots } from "./planner.ts";
@@ -97,7 +97,7 @@ export class Plan<T = unknown> {
     })));
     const { value, error } = await this.#device.guarded("out-of-memory", () => this.#allocate());
     if (error) {
-      for (const memory of value) this.#device.freeMemory(memory);
+      for (const memory of value) this.#device.memory.destroy(memory);
       throw new OutOfMemoryError(this.#memoryMessage(`the device refused: ${error.message}`));
     }
     this.#built = this.#assemble(value);
@@ -137,7 +137,7 @@ export class Plan<T = unknown> {
     if (this.#disposed) return;
     this.#disposed = true;
     for (const constant of this.#constants) this.#device.dispose(constant);
-    for (const slot of this.#built?.slots ?? []) this.#device.freeMemory(slot);
+    for (const slot of this.#built?.slots ?? []) this.#device.memory.destroy(slot);
     this.#built?.uniforms?.destroy();
     this.#built = null;
   }
@@ -169,7 +169,7 @@ export class Plan<T = unknown> {
   }
 
   #allocate(): GPUBuffer[] {
-    return this.#slots.bytes.map((bytes, i) => this.#device.allocMemory(bytes, `${this.label} slot ${i}`));
+    return this.#slots.bytes.map((bytes, i) => this.#device.memory.create(bytes, `${this.label} slot ${i}`));
   }
 
   #assemble(slots: GPUBuffer[]): Built {
@@ -220,7 +220,7 @@ export class Plan<T = unknown> {
       const owner = this.#roots.find((b, j) => this.#slots.of[j] === i && b.bytes === bytes);
       throw new OutOfMemoryError(this.#memoryMessage(`${owner?.label} alone is ${readableBytes(bytes)}, and this device binds at most ${readableBytes(most)}`));
     }
-    this.#device.requireBudget(this.bytes, `plan "${this.label}"`, `${this.#largest()} Use a smaller batch or input size.`);
+    this.#device.memory.require(this.bytes, `plan "${this.label}"`, `${this.#largest()} Use a smaller batch or input size.`);
   }
 
   #memoryMessage(why: string): string {

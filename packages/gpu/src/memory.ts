@@ -1,0 +1,63 @@
+import { OutOfMemoryError } from "@roentgen/core";
+import { readableBytes } from "./failure.ts";
+
+/** The device's memory: what is held, what is idle and may be used again, and how much is allowed. Knows whole GPUBuffers only. */
+export class Memory {
+  readonly #gpu: GPUDevice;
+  readonly #budgetBytes: number;
+  readonly #flush: () => void;
+  readonly #idle = new Map<number, GPUBuffer[]>();
+  #heldBytes = 0;
+
+  /** @param flush  submits pending work, before memory that it may use is destroyed */
+  constructor(gpu: GPUDevice, budgetBytes: number, flush: () => void) {
+    this.#gpu = gpu;
+    this.#budgetBytes = budgetBytes;
+    this.#flush = flush;
+  }
+
+  /** Bytes of all memory: in use, and idle in the pool. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  /** Memory of exactly this size, used before or new; its contents are undefined. Throws OutOfMemoryError past a limit. */
+  take(bytes: number, label: string): GPUBuffer {
+    return this.#idle.get(bytes)?.pop() ?? this.create(bytes, label);
+  }
+
+  /** Back into the pool. */
+  giveBack(memory: GPUBuffer): void {
+    const idle = this.#idle.get(memory.size);
+    if (idle) idle.push(memory);
+    else this.#idle.set(memory.size, [memory]);
+  }
+
+  /** New memory that `destroy` will end. Throws OutOfMemoryError past a limit. */
+  create(bytes: number, label: string): GPUBuffer {
+    const most = this.#gpu.limits.maxBufferSize;
+    if (bytes > most) throw new OutOfMemoryError(`${label}: ${readableBytes(bytes)} in one buffer, but this device allows ${readableBytes(most)}. Use a smaller batch or input size.`);
+    this.require(bytes, label, "Use a smaller batch or input size, or a larger budget.");
+    this.#heldBytes += bytes;
+    return this.#gpu.createBuffer({ label, size: bytes, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST });
+  }
+
+  destroy(memory: GPUBuffer): void {
+    this.#heldBytes -= memory.size;
+    memory.destroy();
+  }
+
+  /** Throws OutOfMemoryError if `bytes` more would pass the budget even with the pool emptied. */
+  require(bytes: number, what: string, advice: string): void {
+    if (this.#heldBytes + bytes > this.#budgetBytes) this.trim();
+    if (this.#heldBytes + bytes <= this.#budgetBytes) return;
+    throw new OutOfMemoryError(`${what} needs ${readableBytes(bytes)} on top of ${readableBytes(this.#heldBytes)} in use; the budget is ${readableBytes(this.#budgetBytes)}. ${advice}`);
+  }
+
+  /** Returns idle memory to the driver. */
+  trim(): void {
+    this.#flush();
+    for (const idle of this.#idle.values()) for (const memory of idle) this.destroy(memory);
+    this.#idle.clear();
+  }
+}
