@@ -47,7 +47,7 @@ function addRun(program: Command): void {
     .addHelpText("after", `
 Examples:
   roentgen run studies/demo.yaml
-  roentgen run studies/demo.yaml --tasks brain --trials 1 --out /tmp/look
+  roentgen run studies/demo.yaml --tasks brain --trials 1 --out look
   roentgen run studies/demo.yaml --inits random --offline --json > result.json
 
 Ctrl-C once ends the step under way and saves; the same command goes on from there. Twice leaves at once.`)
