@@ -27,14 +27,17 @@ async function open(): Promise<void> {
 }
 
 async function run(form: Form, choices: Choices): Promise<void> {
+  let live = true;
   const cancelled = new Promise<null>((resolve) => (cancel = () => resolve(null)));
   setRunning(form, true);
   view.begin(choices.epochs);
   // On a phone what happens next lies below the form.
   if (matchMedia("(max-width: 52rem)").matches) byId("run", HTMLElement).scrollIntoView({ behavior: "smooth" });
   try {
-    const files = await Promise.race([engine.run(choices, { event: (event) => view.event(event), predictions: (p) => view.predictions(p) }), cancelled]);
+    const files = await Promise.race([engine.run(choices, { event: (e) => live && view.event(e), predictions: (p) => live && view.predictions(p) }), cancelled]);
     if (files) return view.finish(files);
+    // What the worker said before its end may still be under way.
+    live = false;
     engine.terminate();
     engine = new Engine();
     view.say("Cancelled. Nothing was kept.");

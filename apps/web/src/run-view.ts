@@ -31,6 +31,7 @@ export class RunView {
     for (const url of this.#urls.splice(0)) URL.revokeObjectURL(url);
     this.#chart.clear(epochs);
     this.#predictions.clear();
+    downloads.replaceChildren();
     progress.removeAttribute("value");
     this.say("Reading the images …");
   }
@@ -104,7 +105,6 @@ export class RunView {
       : ["Dice over all pixels", s.dicePooled, ["", "Pooled", "Mean of images"], [["Dice", percent(s.dicePooled), percent(s.diceMean)], ["IoU", percent(s.iouPooled), percent(s.iouMean)]]];
     headline.replaceChildren(element("b", "", `${name}: ${percent(value)}`), ` on test images it never saw. ${how}`);
     scores.replaceChildren(row("th", heads), ...rows.map((cells) => row("td", cells)));
-    downloads.replaceChildren();
     result.hidden = false;
   }
 }
