@@ -104,11 +104,6 @@ export async function bench(name: string, question: string, body: (bench: Bench)
   if (values.json) merge(values.json, name, { question, machine, budgetSeconds: budget, results, notes, floors, torch });
 }
 
-/** Middle value; the mean of the two middle ones for an even count. */
-export function median(values: readonly number[]): number {
-  return quantile([...values].sort((a, b) => a - b), 0.5);
-}
-
 export const geometricMean = (values: readonly number[]): number => Math.exp(values.reduce((sum, v) => sum + Math.log(v), 0) / values.length);
 
 /** How often to repeat work of `flops` within one plan, so that encoding and waiting are small beside it. */
