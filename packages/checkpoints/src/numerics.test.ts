@@ -5,7 +5,7 @@ import { type Numerics, numericsFromMetadata, numericsToMetadata, torchvisionNum
 
 const odd: Numerics = { strideOn: "1x1", padding: "same", bnEps: 1.001e-5, input: { mean: [0, -1.5, 0.1 + 0.2], std: [1, 1e-7, 3], range: [-1, 1] } };
 
-it.each([["torchvision's", torchvisionNumerics], ["Keras'", kerasResnet50Numerics], ["odd", odd]])("%s numerics come back from metadata to the bit", (_, numerics) => {
+it.each([["torchvision's", torchvisionNumerics], ["Keras'", kerasResnet50Numerics], ["odd", odd], ["SimCLR's", { ...torchvisionNumerics, poolPadding: "same" } satisfies Numerics]])("%s numerics come back from metadata to the bit", (_, numerics) => {
   expect(numericsFromMetadata(numericsToMetadata(numerics))).toEqual(numerics);
 });
 

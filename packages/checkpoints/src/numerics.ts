@@ -8,6 +8,8 @@ export interface Numerics {
   readonly strideOn: "1x1" | "3x3";
   /** `same`: TensorFlow's rule, with the odd pixel of padding at the bottom and right. */
   readonly padding: "symmetric" | "same";
+  /** Of the max-pool, where it differs from the convolutions' (SimCLR). Absent: as `padding`. */
+  readonly poolPadding?: "symmetric" | "same";
   readonly bnEps: number;
   /** The model takes RGB: values scaled to `range`, then minus `mean`, over `std`, per channel. */
   readonly input: { readonly mean: Triple; readonly std: Triple; readonly range: readonly [number, number] };
@@ -25,11 +27,14 @@ const keys = {
   mean: "roentgen.input_mean", std: "roentgen.input_std", range: "roentgen.input_range",
 } as const;
 
-/** The six metadata entries that say it all. Numbers are written in the shortest form that reads back to the same bits. */
-export function numericsToMetadata({ strideOn, padding, bnEps, input }: Numerics): Map<string, string> {
+const poolPaddingKey = "roentgen.pool_padding";
+
+/** The six metadata entries that say it all, and a seventh where the max-pool pads differently. Numbers are written in the shortest form that reads back to the same bits. */
+export function numericsToMetadata({ strideOn, padding, poolPadding = padding, bnEps, input }: Numerics): Map<string, string> {
   return new Map([
     [keys.stride, strideOn], [keys.padding, padding], [keys.bnEps, String(bnEps)],
     [keys.mean, input.mean.join(" ")], [keys.std, input.std.join(" ")], [keys.range, input.range.join(" ")],
+    ...(poolPadding === padding ? [] : [[poolPaddingKey, poolPadding] as const]),
   ]);
 }
 
@@ -52,6 +57,7 @@ export function numericsFromMetadata(metadata: ReadonlyMap<string, string>): Num
   return {
     strideOn: choice(metadata, keys.stride, ["1x1", "3x3"]),
     padding: choice(metadata, keys.padding, ["symmetric", "same"]),
+    ...(metadata.has(poolPaddingKey) ? { poolPadding: choice(metadata, poolPaddingKey, ["symmetric", "same"] as const) } : {}),
     bnEps: bnEps[0]!,
     input: { mean: numbers(metadata, keys.mean, 3) as unknown as Triple, std: std as unknown as Triple, range: [range[0]!, range[1]!] },
   };
