@@ -19,6 +19,9 @@ export function createProgram(): Command {
   addDoctor(program);
   addSummary(program);
   addProfile(program);
+  addConvert(program);
+  addInspect(program);
+  addModels(program);
   program.addHelpText("after", `
 Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted.
 ROENTGEN_DEBUG=1 adds the stack to error messages.`);
@@ -102,6 +105,44 @@ Examples:
   roentgen profile resnet50 --train --batch 4 --size 64
   roentgen profile unet-resnet50 --size 128 --trace trace.json`)
     .action(async (model, options) => (await import("./commands/profile.ts")).profileModel(model, options));
+}
+
+function addConvert(program: Command): void {
+  program
+    .command("convert")
+    .description("convert a weight file of any kind to safetensors with torchvision's names")
+    .argument("<file>", "PyTorch, TensorFlow, pickle, NumPy, safetensors or tfjs, packed or not; or a checkpoint's folder")
+    .option("--out <file>", "the result; without it nothing is written")
+    .option("--method <name>", "how the file was made, where auto is wrong; a wrong name lists all", "auto")
+    .option("--prefix <text>", "take the network under this prefix, such as module.encoder_k.")
+    .addOption(new Option("--padding <kind>", "as the method trained, or symmetric as the study fine-tuned").choices(["native", "study"]).default("native"))
+    .option("--drop-unknown", "leave out tensors that no rule knows, instead of refusing the file")
+    .addOption(json("print the report as JSON"))
+    .addHelpText("after", `
+Examples:
+  roentgen convert swav_800ep_pretrain.pth.tar --out swav.safetensors
+  roentgen convert ResNet50_1x.zip --padding study --out simclr-v1.safetensors
+  roentgen convert unknown.pth
+
+The file is never executed: pickles are read by an interpreter that knows tensors and nothing else.`)
+    .action(async (file, options) => (await import("./commands/convert.ts")).convert(file, options));
+}
+
+function addInspect(program: Command): void {
+  program
+    .command("inspect")
+    .description("list what a weight file of any kind holds, without reading a tensor")
+    .argument("<file>", "as for convert")
+    .addOption(json("print the list as JSON"))
+    .action(async (file, options) => (await import("./commands/inspect.ts")).inspect(file, options));
+}
+
+function addModels(program: Command): void {
+  program
+    .command("models")
+    .description("list the study's models: where they were released, licence, accuracy, what is on this machine")
+    .addOption(json("print the list as JSON"))
+    .action(async (options) => (await import("./commands/models.ts")).models(options));
 }
 
 /** A positive integer. */

@@ -13,3 +13,4 @@ export { blobSource, memorySource, type RandomAccess } from "./random-access.ts"
 export { type Conversion, type ConversionReport, convertContainer, type ConvertOptions, readAll } from "./methods/convert.ts";
 export type { Sureness } from "./methods/found.ts";
 export { methodIds } from "./methods/recognise.ts";
+export { type Release, releases } from "./catalogue.ts";

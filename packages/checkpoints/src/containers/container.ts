@@ -23,7 +23,7 @@ export interface Listed {
 const mostListed = 200_000;
 const mostDepth = 32;
 
-/** Every tensor and other leaf of a container, in the file's order; what is reached twice is listed once. Nesting beyond 32 levels is left out. */
+/** Every tensor and other leaf of a container (a list of plain values is one), in the file's order; what is reached twice is listed once. Nesting beyond 32 levels is left out. */
 export function listContents(root: Value): Listed[] {
   const seen = new Set<Value>();
   const listed: Listed[] = [];
@@ -48,7 +48,7 @@ export function listContents(root: Value): Listed[] {
 
 function childrenOf(value: Value): (readonly [string, Value])[] {
   if (value instanceof Map) return [...value].map(([key, child]) => [keyText(key), child]);
-  if (Array.isArray(value)) return value.map((child, i) => [`[${i}]`, child]);
+  if (Array.isArray(value) && value.some((child) => child !== null && typeof child === "object")) return value.map((child, i) => [`[${i}]`, child]);
   if (value instanceof Record) return [...value.fields];
   return [];
 }

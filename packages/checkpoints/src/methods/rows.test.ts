@@ -74,6 +74,7 @@ const rows: Row[] = [
   ["solo-learn.ckpt", "solo-learn", "certain", "torch-zip", "state_dict:backbone.", "none", 318, 322],
   ["mmselfsup_epoch_200.pth", "mmselfsup", "certain", "torch-zip", "state_dict:backbone.", "none", 318, 4],
   ["huggingface.bin", "huggingface", "certain", "torch-zip", "resnet.", "imagenet1k", 320, 0],
+  ["resnet18.pth", "plain", "guess", "torch-zip", "", "unknown-1000", 122, 0],
   ["resnet34.pth", "plain", "guess", "torch-zip", "model.", "none", 216, 0],
   ["resnet101.pth", "plain", "guess", "torch-legacy", "", "unknown-3", 626, 0],
   ["resnet152.pth", "plain", "guess", "torch-zip", "", "none", 930, 0],
