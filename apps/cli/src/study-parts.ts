@@ -2,7 +2,7 @@
 
 import { readFile, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { imagenetResnet50, obtainImagenetWeights } from "@roentgen/checkpoints/node";
+import { convertFile, imagenetResnet50, loadConverted, obtainImagenetWeights } from "@roentgen/checkpoints/node";
 import { ConfigError } from "@roentgen/core";
 import { type Dataset, loadDataset } from "@roentgen/data";
 import { demoSource, folderSource } from "@roentgen/data/node";
@@ -51,6 +51,28 @@ export function datasetsBeside(studyPath: string): (name: string) => Promise<Dat
     loaded.set(name, dataset);
     return dataset;
   };
+}
+
+const filePrefix = "file:";
+
+/**
+ * The initialisations of a study that are files: `file:PATH`, relative to the study, in any format that `roentgen convert` reads.
+ * Each is examined now, so that a wrong one stops the study before it begins; the weights are read when their trials come.
+ */
+export async function fileInits(names: readonly string[], studyPath: string): Promise<Map<string, InitSource>> {
+  const sources = new Map<string, InitSource>();
+  for (const name of names.filter((n) => n.startsWith(filePrefix))) {
+    const path = resolve(dirname(studyPath), name.slice(filePrefix.length));
+    const { report, source } = await convertFile(path, undefined);
+    sources.set(name, {
+      description: `${report.title} (${report.method}, ${report.sureness}), ${report.arch}, from ${source.name}, ${report.licence}; sha256 ${source.sha256}`,
+      load: async () => {
+        const { tensors, numerics } = await loadConverted(path);
+        return { kind: "weights", tensors, numerics };
+      },
+    });
+  }
+  return sources;
 }
 
 /** The initialisations that can be named: `random`, and `imagenet`, which is fetched once. */

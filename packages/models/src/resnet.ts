@@ -16,6 +16,8 @@ export interface ResNetOptions {
   readonly strideOn?: "3x3" | "1x1";
   /** "same" pads as TensorFlow does: more at the end where the total is odd. */
   readonly padding?: "symmetric" | "same";
+  /** Of the max-pool alone, where it differs: SimCLR pads only that as TensorFlow does. Default: as `padding`. */
+  readonly poolPadding?: "symmetric" | "same";
   readonly eps?: number;
   /** Of the head's weight: PyTorch's default, or N(0, 0.01) with zero bias as the study's classifiers. */
   readonly headInit?: "torch" | "normal";
@@ -144,14 +146,14 @@ export class ResNet extends Module {
   readonly fc: Linear | null;
   /** Channels after the stem and after each stage. */
   readonly channels: readonly number[];
-  readonly #padding: Numerics["padding"];
+  readonly #poolPadding: Numerics["padding"];
 
-  constructor({ depth = 50, classes = 1000, strideOn = "3x3", padding = "symmetric", eps = 1e-5, headInit = "torch" }: ResNetOptions = {}) {
+  constructor({ depth = 50, classes = 1000, strideOn = "3x3", padding = "symmetric", poolPadding = padding, eps = 1e-5, headInit = "torch" }: ResNetOptions = {}) {
     super();
     const layout = layouts[depth];
     if (!layout) throw new ConfigError(`resnet: there is no ResNet-${depth}; choose one of ${resnetDepths.join(", ")}.`);
     const numerics: Numerics = { strideOn, padding, eps };
-    this.#padding = padding;
+    this.#poolPadding = poolPadding;
     const expansion = layout.bottleneck ? Bottleneck.expansion : 1;
     const Block = layout.bottleneck ? Bottleneck : BasicBlock;
     this.conv1 = new PaddedConv2d(3, 64, 7, 2, numerics);
@@ -176,7 +178,7 @@ export class ResNet extends Module {
   /** Features at strides 2, 4, 8, 16 and 32: after the stem's ReLU (before its max-pool) and after each stage. */
   features(x: Tensor): [Tensor, Tensor, Tensor, Tensor, Tensor] {
     const f1 = this.bn1.relu(this.conv1.forward(x));
-    const padding = this.#padding === "same" ? samePadding([f1.dim(1), f1.dim(2)], 3, 2) : 1;
+    const padding = this.#poolPadding === "same" ? samePadding([f1.dim(1), f1.dim(2)], 3, 2) : 1;
     const f2 = this.layer1.forward(maxPool2d(f1, { kernel: 3, stride: 2, padding }));
     const f3 = this.layer2.forward(f2);
     const f4 = this.layer3.forward(f3);

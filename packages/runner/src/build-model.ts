@@ -14,8 +14,8 @@ const isHead = (path: string): boolean => path.startsWith("fc.");
 /** A model as the configuration says, on the device, with its first weights. A classifier's head is always new, N(0, 0.01). */
 export function buildModel(device: Device, config: ModelConfig, classes: number, init: LoadedInit, seed: number, name: string): Model {
   if (init.kind === "weights") checkNumerics(config, init.numerics, name);
-  const { depth, strideOn, padding, eps } = config;
-  const encoder = { depth, strideOn, padding, eps };
+  const { depth, strideOn, padding, poolPadding = padding, eps } = config;
+  const encoder = { depth, strideOn, padding, poolPadding, eps };
   const model = config.kind === "resnet" ? new ResNet({ ...encoder, classes, headInit: "normal" }) : new UNet({ encoder, classes });
   if (config.freezeStages !== null) (model instanceof UNet ? model.encoder : model).freezeStages(config.freezeStages);
   const weights = init.kind === "weights" ? backbone(init.tensors, model instanceof UNet ? "encoder." : "") : new Map();
@@ -34,7 +34,7 @@ function backbone(tensors: StateDict, prefix: string): StateDict {
 
 function checkNumerics(config: ModelConfig, numerics: Numerics | undefined, name: string): void {
   if (!numerics) return;
-  const pairs = [["strideOn", config.strideOn, numerics.strideOn], ["padding", config.padding, numerics.padding], ["eps", config.eps, numerics.bnEps]] as const;
+  const pairs = [["strideOn", config.strideOn, numerics.strideOn], ["padding", config.padding, numerics.padding], ["poolPadding", config.poolPadding ?? config.padding, numerics.poolPadding ?? numerics.padding], ["eps", config.eps, numerics.bnEps]] as const;
   for (const [field, asked, trained] of pairs) {
     if (asked !== trained) throw new ConfigError(`${name}: these weights were trained with ${field} ${trained}, the task's model has ${asked}. Set model.${field}: ${trained} for the whole task, so that all initialisations share one network.`);
   }

@@ -13,6 +13,8 @@ const model = z.strictObject({
   /** Where a bottleneck strides. Weights that were trained otherwise are refused. */
   strideOn: z.enum(["3x3", "1x1"]).default("3x3"),
   padding: z.enum(["symmetric", "same"]).default("symmetric"),
+  /** Of the max-pool; left out, as `padding`. */
+  poolPadding: z.enum(["symmetric", "same"]).optional(),
   eps: positive.default(1e-5),
   /** Stages of the encoder that train nothing: 0 also freezes the stem, null freezes nothing. */
   freezeStages: z.int().min(0).max(4).nullable().default(null),

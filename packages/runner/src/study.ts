@@ -60,7 +60,7 @@ export async function runStudy(options: StudyOptions): Promise<Report> {
   const unavailable = Object.fromEntries([...loaded].flatMap(([name, init]) => (init.kind === "unavailable" ? [[name, init.reason]] : [])));
   const sets = await loadDatasets(options);
   const planned = plan(config).filter((p) => !(p.initName in unavailable));
-  const identity = (p: Planned) => trialIdentity(p, sets.get(p.taskName) as Dataset, device);
+  const identity = (p: Planned) => trialIdentity(p, sets.get(p.taskName) as Dataset, device, options.inits.get(p.initName));
   const results = new Map<string, TrialResult>();
   for (const p of planned) {
     const result = await readResult(store, p.name, identity(p));
@@ -155,17 +155,22 @@ async function loadDatasets({ config, datasets }: StudyOptions): Promise<Map<str
 function plan(config: StudyConfig): Planned[] {
   return Array.from({ length: config.trials }, (_, run) => run).flatMap((run) =>
     Object.entries(config.tasks).flatMap(([taskName, task]) =>
-      config.inits.map((initName) => ({ name: `${taskName}-${initName}-${run}`, taskName, task, initName, seed: seedOf(config.seed, taskName, initName, run) })),
+      config.inits.map((initName) => ({ name: `${taskName}-${fileNameOf(initName)}-${run}`, taskName, task, initName, seed: seedOf(config.seed, taskName, initName, run) })),
     ),
   );
 }
+
+/** An initialisation's name as part of a file's: one that is a path itself is shortened, and told apart by a hash. */
+const fileNameOf = (init: string): string => (isPlain(init) ? init : `${init.replace(/[^\w.-]+/g, "_").slice(-60)}-${hashString(init).toString(16)}`);
+const isPlain = (name: string): boolean => /^[\w.-]+$/.test(name);
 
 /** The protocol's f(task, model, run). */
 const seedOf = (study: number, task: string, init: string, run: number): number => mix32(mix32(study) ^ hashString(`${task}/${init}/${run}`));
 
 /** What a trial's numbers depend on, besides the code. */
-const trialIdentity = (p: Planned, dataset: Dataset, device: Device): string =>
-  JSON.stringify({ task: p.task, init: p.initName, seed: p.seed, data: dataset.hash, adapter: device.info.description || device.info.device });
+const trialIdentity = (p: Planned, dataset: Dataset, device: Device, source: InitSource | undefined): string =>
+  // A file may change under its name; its description has its hash.
+  JSON.stringify({ task: p.task, init: p.initName, ...(isPlain(p.initName) ? {} : { source: source?.description }), seed: p.seed, data: dataset.hash, adapter: device.info.description || device.info.device });
 
 async function readResult(store: Store, name: string, identity: string): Promise<TrialResult | null> {
   const bytes = await store.read(`trials/${name}.json`);
@@ -184,9 +189,9 @@ async function writeReport(store: Store, report: Report): Promise<void> {
 }
 
 function modelMetadata({ task, init, initName, taskName, seed, dataset }: TrialSpec, result: TrialResult): Map<string, string> {
-  const { strideOn, padding, eps } = task.model;
+  const { strideOn, padding, poolPadding = padding, eps } = task.model;
   return new Map([
-    ...numericsToMetadata({ strideOn, padding, bnEps: eps, input: init.kind === "weights" ? inputOf(init) : imagenetInput }),
+    ...numericsToMetadata({ strideOn, padding, poolPadding, bnEps: eps, input: init.kind === "weights" ? inputOf(init) : imagenetInput }),
     ["roentgen.task", taskName], ["roentgen.init", initName], ["roentgen.seed", String(seed)], ["roentgen.data", dataset.hash],
     ["roentgen.classes", JSON.stringify(dataset.task.classes)], ["roentgen.size", String(task.size)], ["roentgen.headline", String(result.headline)],
   ]);

@@ -35,7 +35,7 @@ export function formatModels(rows: readonly ModelRow[], folder: string): string 
     { head: "MB", of: (r) => (r.bytes === null ? "" : (r.bytes / 1e6).toFixed(0)), right: true },
     { head: "here", of: (r) => (r.converted ? "converted" : r.local ? "downloaded" : "") },
     { head: "licence", of: (r) => r.licence },
-    { head: "from", of: (r) => r.url },
+    { head: "released at", of: (r) => r.url },
   ]);
   const remarks = rows.flatMap((r) => (r.remark === undefined ? [] : [`  ${r.id}: ${r.remark}`]));
   return `${table}

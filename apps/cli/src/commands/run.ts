@@ -5,7 +5,7 @@ import { folderStore, lockFolder } from "@roentgen/runner/node";
 import { environmentOf } from "../environment.ts";
 import { catchInterrupts } from "../interrupts.ts";
 import { showProgress } from "../progress.ts";
-import { datasetsBeside, knownInits, narrowed, readStudy } from "../study-parts.ts";
+import { datasetsBeside, fileInits, knownInits, narrowed, readStudy } from "../study-parts.ts";
 
 export interface RunOptions {
   readonly out?: string;
@@ -22,6 +22,7 @@ export interface RunOptions {
 /** `roentgen run`: a study from its file to its report, going on where an earlier run stopped. */
 export async function run(study: string, options: RunOptions): Promise<void> {
   const config = narrowed(await readStudy(study), options);
+  const files = await fileInits(config.inits, study);
   const folder = resolve(options.out ?? join("runs", config.name));
   const { stderr } = process;
   const progress = showProgress({ stream: stderr, isTerminal: stderr.isTTY === true && process.env.TERM !== "dumb" && !process.env.CI });
@@ -43,7 +44,7 @@ export async function run(study: string, options: RunOptions): Promise<void> {
     const report = await runStudy({
       config, device,
       datasets: datasetsBeside(study),
-      inits: knownInits({ allowDownload: options.offline !== true, onProgress: tell }),
+      inits: new Map([...knownInits({ allowDownload: options.offline !== true, onProgress: tell }), ...files]),
       store: folderStore(folder),
       listener: options.quiet ? () => undefined : progress.listener,
       signal: interrupts.signal,

@@ -1,0 +1,22 @@
+import { join } from "node:path";
+import { CheckpointError } from "@roentgen/core";
+import { describe, expect, it } from "vitest";
+import { fileInits } from "./study-parts.ts";
+
+const study = join(import.meta.dirname, "../../../packages/checkpoints/fixtures/study.yaml");
+
+describe("initialisations that are files", () => {
+  it("are found beside the study, described with their hash, and read when they are wanted", async () => {
+    const inits = await fileInits(["random", "file:torch/swav_800ep_pretrain.pth.tar.gz"], study);
+    expect([...inits.keys()]).toEqual(["file:torch/swav_800ep_pretrain.pth.tar.gz"]);
+    const init = inits.get("file:torch/swav_800ep_pretrain.pth.tar.gz")!;
+    expect(init.description).toMatch(/^SwAV \(swav, likely\), resnet50, from swav_800ep_pretrain\.pth\.tar\.gz, .*; sha256 [0-9a-f]{64}$/);
+    const loaded = await init.load();
+    expect(loaded.kind === "weights" ? [loaded.tensors.size, loaded.numerics?.input.std] : loaded).toEqual([318, [0.228, 0.224, 0.225]]);
+  });
+
+  it("stop the study before it begins where they are wrong", async () => {
+    await expect(fileInits(["file:nowhere.pth"], study)).rejects.toThrow(CheckpointError);
+    await expect(fileInits(["file:write_torch.py"], study)).rejects.toThrow("no kind of weight file");
+  });
+});
