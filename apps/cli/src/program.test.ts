@@ -36,6 +36,11 @@ describe("the command line", () => {
         summary [options] <model>  list a model's layers, shapes, parameters and multiply-adds; needs no
                                    GPU
         profile [options] <model>  time every dispatch of a model's forward pass or training step
+        convert [options] <file>   convert a weight file of any kind to safetensors with torchvision's
+                                   names
+        inspect [options] <file>   list what a weight file of any kind holds, without reading a tensor
+        models [options]           list the study's models: where they were released, licence, accuracy,
+                                   what is on this machine
         help [command]             print a command's help
 
       Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted.
