@@ -46,7 +46,7 @@ function sources(folder: string): string[] {
     .map((entry) => join(entry.parentPath, entry.name));
 }
 
-const importPattern = /(?:from|import)\s*\(?\s*"([^"./][^"]*)"/g;
+const importPattern = /(?:^(?:import|export)\s[^"]*\sfrom\s+|^import\s+|\bimport\()"([^"./][^"\n]*)"/gm;
 
 function imports(workspace: string): { file: string; module: string }[] {
   return sources(join(root, workspace, "src")).flatMap((file) =>
