@@ -72,7 +72,14 @@ export async function convertContainer(container: Container, options: ConvertOpt
   if (found.strangers.length > 0 && !dropUnknown) {
     throw new CheckpointError(`${fileName}: looks like ${found.method}, but has ${found.strangers.length} tensors that ${found.method}'s files do not have: ${some(found.strangers)}. Give --drop-unknown if they can be left out.`);
   }
-  return finish(container, found, padding, fileName);
+  return finish(container, method === "auto" ? asNoted(found, container) : found, padding, fileName);
+}
+
+/** A file that this converter wrote says itself what it is. */
+function asNoted(found: Found, { metadata }: Container): Found {
+  const method = metadata.get("roentgen.method");
+  if (method === undefined) return found;
+  return { ...found, method, title: method, sureness: "certain", because: ["the file's own metadata say so"], alike: [], licence: metadata.get("roentgen.licence") ?? found.licence, labels: metadata.get("roentgen.fc") ?? found.labels };
 }
 
 function finish(container: Container, found: Found, padding: "native" | "study", who: string): Conversion {
