@@ -1,4 +1,3 @@
-import { profile } from "@roentgen/gpu";
 import { Adam, dispose, init, materialize, Module, nameModules, Parameter } from "@roentgen/nn";
 import { emptyLike, record } from "@roentgen/tensor";
 import { bench } from "./harness.ts";
@@ -35,7 +34,7 @@ await bench("optimizer", "how near to the memory's bandwidth is one update of Ad
   await measure({
     name: "Adam, 25.6 million parameters", bytes, flops: 12 * pieces * elements,
     async run() {
-      const { dispatches } = await profile(device, step.plan, { repeats: 1 });
+      const { dispatches } = await device.profile(step.plan, { repeats: 1 });
       return dispatches.filter((d) => d.label.startsWith("optimizer")).reduce((sum, d) => sum + d.timeMs, 0);
     },
   });

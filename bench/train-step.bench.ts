@@ -1,4 +1,3 @@
-import { profile } from "@roentgen/gpu";
 import { bench, type Bench } from "./harness.ts";
 import { training, type Workload } from "./training.ts";
 
@@ -45,7 +44,7 @@ async function compare({ device, rounds, measure, note, floor: state, torch, pri
     else state(`${name}: share of PyTorch's images/s`, share, floor, "");
   }
   if (device.gpu?.features.has("timestamp-query")) {
-    const timings = await profile(device, step.plan, { repeats: 3 });
+    const timings = await device.profile(step.plan, { repeats: 3 });
     const byKernel = new Map<string, number>();
     for (const { kernel, timeMs } of timings.dispatches) byKernel.set(kernel, (byKernel.get(kernel) ?? 0) + timeMs);
     for (const [kernel, timeMs] of [...byKernel].sort((a, b) => b[1] - a[1]).slice(0, 8)) note(`${name}: ${((100 * timeMs) / timings.totalMs).toFixed(0)} % in ${kernel}`, timeMs, "ms");

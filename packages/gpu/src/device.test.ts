@@ -7,7 +7,6 @@ import { flatGrid } from "./dispatch.ts";
 import { openDevice } from "./node.ts";
 import { firstNonFinite } from "./non-finite.ts";
 import { Plan } from "./plan.ts";
-import { profile } from "./profile.ts";
 
 const opened: Device[] = [];
 const open = async (options: Parameters<typeof openDevice>[0] = {}): Promise<Device> => {
@@ -203,7 +202,7 @@ describe.skipIf(!present)("the device", () => {
     const device = await open();
     const plan = recordAddTwice(device);
     plan.run([new Float32Array(n)]);
-    const timed = await profile(device, plan, { repeats: 2 });
+    const timed = await device.profile(plan, { repeats: 2 });
     expect(timed.dispatches.map((d) => d.kernel)).toEqual(["fill.forward", "accumulate.scalar.forward", "fill.forward", "accumulate.scalar.forward"]);
     expect(timed.totalMs).toBeGreaterThan(0);
     expect(timed.dispatches[1]?.bytes).toBe(3 * 4 * n);

@@ -10,6 +10,8 @@ import { EagerBatch } from "./eager.ts";
 import { asFailure, lostError } from "./failure.ts";
 import { Memory } from "./memory.ts";
 import { Pipelines } from "./pipelines.ts";
+import type { Plan } from "./plan.ts";
+import { profile, type Profile } from "./profile.ts";
 
 /** What is known of the adapter, for reports and for the choice of kernels. */
 export interface DeviceInfo {
@@ -323,6 +325,11 @@ export class Device {
 
   async wait<T>(promise: Promise<T>): Promise<T> {
     return this.#wait(promise);
+  }
+
+  /** Times every dispatch of a plan (profile.ts). */
+  profile(plan: Plan, options?: { readonly repeats?: number }): Promise<Profile> {
+    return profile(this, plan, options);
   }
 
   /** Destroys the device and all its memory. */

@@ -5,4 +5,4 @@ export { readableBytes } from "./failure.ts";
 export { firstNonFinite } from "./non-finite.ts";
 export { type BuildProgress, Plan } from "./plan.ts";
 export { assignSlots, liveRanges, peakLive, type Range, type Slots } from "./planner.ts";
-export { type DispatchTiming, profile, type Profile } from "./profile.ts";
+export { type DispatchTiming, type Profile } from "./profile.ts";

@@ -1,5 +1,5 @@
 import { ConfigError, Rng } from "@roentgen/core";
-import { type Device, type DispatchTiming, profile, type Profile } from "@roentgen/gpu";
+import { type Device, type DispatchTiming, type Profile } from "@roentgen/gpu";
 import { openDevice } from "@roentgen/gpu/node";
 import { UNet } from "@roentgen/models";
 import { Adam, materialize } from "@roentgen/nn";
@@ -29,7 +29,7 @@ export async function profileModel(name: string, options: ProfileOptions): Promi
     // Once as usual, so that what is timed works on real values, with warm caches.
     step.run(...inputs);
     await device.idle();
-    const measured = await profile(device, step.plan, { repeats: options.repeats });
+    const measured = await device.profile(step.plan, { repeats: options.repeats });
     const adapter = device.info.description || device.info.device;
     if (options.trace !== undefined) await writeWhole(options.trace, JSON.stringify(chromeTrace(measured, adapter)));
     const groups = { kernels: groupBy(measured, (d) => d.kernel), layers: groupBy(measured, layerOf) };
