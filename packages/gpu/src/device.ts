@@ -3,7 +3,7 @@
 // A device without a GPU (nullDevice) can only record: enough to plan, count and summarise.
 
 import { DeviceError, PlanError, ShaderError, type TypedArray, ValidationError } from "@roentgen/core";
-import { copy as copyKernel, type Kernel, type ParamValues } from "@roentgen/kernels";
+import { copy, copyScalar, type Kernel, type ParamValues } from "@roentgen/kernels";
 import { alignTo, Buffer, buffersIn, partAlignment } from "./buffer.ts";
 import { checkGrid, type Dispatch, flatGrid, type Grid } from "./dispatch.ts";
 import { EagerBatch } from "./eager.ts";
@@ -246,8 +246,10 @@ export class Device {
 
   /** Copies all of `from` to the beginning of `to`. */
   copy(from: Buffer, to: Buffer): void {
-    const n = from.bytes / 4;
-    this.dispatch(copyKernel.forward, { x: from, y: to }, { n }, flatGrid(n, copyKernel.forward.overrides.WORKGROUP));
+    const wide = from.bytes % 16 === 0;
+    const kernel = (wide ? copy : copyScalar).forward;
+    const n = from.bytes / (wide ? 16 : 4);
+    this.dispatch(kernel, { x: from, y: to }, { n }, flatGrid(n, kernel.overrides.WORKGROUP));
   }
 
   // --- recording ------------------------------------------------------------------------------------------------
