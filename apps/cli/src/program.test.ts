@@ -41,6 +41,7 @@ describe("the command line", () => {
         inspect [options] <file>   list what a weight file of any kind holds, without reading a tensor
         models [options]           list the study's models: where they were released, licence, accuracy,
                                    what is on this machine
+        fetch [options] <model>    download a model's released file, going on where an earlier try stopped
         help [command]             print a command's help
 
       Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted.

@@ -22,6 +22,7 @@ export function createProgram(): Command {
   addConvert(program);
   addInspect(program);
   addModels(program);
+  addFetch(program);
   program.addHelpText("after", `
 Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted.
 ROENTGEN_DEBUG=1 adds the stack to error messages.`);
@@ -143,6 +144,23 @@ function addModels(program: Command): void {
     .description("list the study's models: where they were released, licence, accuracy, what is on this machine")
     .addOption(json("print the list as JSON"))
     .action(async (options) => (await import("./commands/models.ts")).models(options));
+}
+
+function addFetch(program: Command): void {
+  program
+    .command("fetch")
+    .description("download a model's released file, going on where an earlier try stopped")
+    .argument("<model>", "a name that `roentgen models` lists, or imagenet")
+    .option("--out <folder>", "where to put it (default: where the other commands look for it)")
+    .addOption(json("print what was done as JSON"))
+    .addHelpText("after", `
+Examples:
+  roentgen fetch swav
+  roentgen fetch imagenet --json
+
+Some files only a browser can get, and some machines have no network: the address and the folder are told then.
+Exit status 1 if the file is not there in the end.`)
+    .action(async (model, options) => (await import("./commands/fetch.ts")).fetchModel(model, options));
 }
 
 /** A positive integer. */

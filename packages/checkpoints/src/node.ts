@@ -4,3 +4,4 @@ export {
 } from "./imagenet-weights.ts";
 export { convertFile, type ConvertedFile, type ConvertFileOptions, loadConverted } from "./convert-file.ts";
 export { type OpenedFile, withWeightFile } from "./file-source.ts";
+export { download, type Downloaded, type DownloadOptions } from "./download.ts";

@@ -43,6 +43,6 @@ export function formatModels(rows: readonly ModelRow[], folder: string): string 
 top-1 is ImageNet accuracy of a linear probe (supervised: of the model itself) in percent, as its authors state it.
 ${remarks.join("\n")}
 
-Put a file, under its own name, into ${folder}
+roentgen fetch MODEL downloads one. Or put a file, under its own name, into ${folder}
 and run: roentgen convert ${join(folder, "FILE")} --out ${join(folder, "MODEL.safetensors")}`;
 }
