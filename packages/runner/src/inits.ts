@@ -10,6 +10,8 @@ export type LoadedInit =
 export interface InitSource {
   /** For the report: what these weights are and where they came from. */
   readonly description: string;
+  /** Of the file, where other weights may lie under the same name tomorrow: results of one are not taken for results of the other. */
+  readonly sha256?: string;
   load(): Promise<LoadedInit>;
 }
 

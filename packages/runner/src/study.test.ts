@@ -135,6 +135,17 @@ withDevice("runStudy", (device) => {
     expect(events[0]).toMatchObject({ kind: "study", unavailable: { pretrained: "the file is not there" } });
   });
 
+  it("runs a trial again where other weights lie under the name, and only then", async () => {
+    const store = memoryStore();
+    const doneBefore = async (sha256: string): Promise<readonly string[]> => {
+      let done: readonly string[] = [];
+      const listener = (e: StudyEvent) => void (e.kind === "study" && (done = e.done));
+      await study(only(config, "corner", { trials: 1, inits: ["pretrained"] }), store, { inits: new Map([["pretrained", { ...pretrained, sha256 }]]), listener });
+      return done;
+    };
+    expect([await doneBefore("a"), await doneBefore("a"), await doneBefore("b")]).toEqual([[], ["corner-pretrained-0"], []]);
+  });
+
   it("stops at a loss that is not finite, with the step and the first op that wrote such a value", async () => {
     const poisoned: InitSource = {
       ...pretrained,

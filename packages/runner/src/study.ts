@@ -170,7 +170,7 @@ const seedOf = (study: number, task: string, init: string, run: number): number 
 /** What a trial's numbers depend on, besides the code. */
 const trialIdentity = (p: Planned, dataset: Dataset, device: Device, source: InitSource | undefined): string =>
   // A file may change under its name; its description has its hash.
-  JSON.stringify({ task: p.task, init: p.initName, ...(isPlain(p.initName) ? {} : { source: source?.description }), seed: p.seed, data: dataset.hash, adapter: device.info.description || device.info.device });
+  JSON.stringify({ task: p.task, init: p.initName, ...(isPlain(p.initName) ? {} : { source: source?.description }), ...(source?.sha256 === undefined ? {} : { sha256: source.sha256 }), seed: p.seed, data: dataset.hash, adapter: device.info.description || device.info.device });
 
 async function readResult(store: Store, name: string, identity: string): Promise<TrialResult | null> {
   const bytes = await store.read(`trials/${name}.json`);

@@ -4,6 +4,7 @@ import { type Report, reportTable, runStudy } from "@roentgen/runner";
 import { folderStore, lockFolder } from "@roentgen/runner/node";
 import { environmentOf } from "../environment.ts";
 import { catchInterrupts } from "../interrupts.ts";
+import { modelInits } from "../model-inits.ts";
 import { showProgress } from "../progress.ts";
 import { datasetsBeside, fileInits, knownInits, narrowed, readStudy } from "../study-parts.ts";
 
@@ -22,7 +23,7 @@ export interface RunOptions {
 /** `roentgen run`: a study from its file to its report, going on where an earlier run stopped. */
 export async function run(study: string, options: RunOptions): Promise<void> {
   const config = narrowed(await readStudy(study), options);
-  const files = await fileInits(config.inits, study);
+  const files = [...(await fileInits(config.inits, study)), ...(await modelInits(config.inits))];
   const folder = resolve(options.out ?? join("runs", config.name));
   const { stderr } = process;
   const progress = showProgress({ stream: stderr, isTerminal: stderr.isTTY === true && process.env.TERM !== "dumb" && !process.env.CI });
