@@ -51,7 +51,7 @@ describe("convertFile", () => {
     expect(read.metadata).toEqual(metadata);
     expect(metadata.get("roentgen.source_sha256")).toBe(createHash("sha256").update(readFileSync(path)).digest("hex"));
     expect(source).toEqual({ name: "byol.pkl", bytes: readFileSync(path).length, sha256: metadata.get("roentgen.source_sha256") });
-    expect(written).toEqual({ path: out, bytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") });
+    expect(written).toEqual({ path: out, bytes: bytes.length });
   });
 
   it("reads its own result to the same file, numerics and all", async () => {

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { CheckpointError, type StateDict } from "@roentgen/core";
@@ -15,7 +14,7 @@ export interface ConvertedFile {
   readonly metadata: ReadonlyMap<string, string>;
   readonly source: { readonly name: string; readonly bytes: number; readonly sha256: string };
   /** Absent without `out`. */
-  readonly written?: { readonly path: string; readonly bytes: number; readonly sha256: string };
+  readonly written?: { readonly path: string; readonly bytes: number };
 }
 
 /**
@@ -51,9 +50,8 @@ async function convertOpened(file: OpenedFile, options: ConvertFileOptions): Pro
 /** Half a mebibyte at once, so that hundreds of small tensors do not become hundreds of writes. */
 const writeBytes = 1 << 19;
 
-async function writeStream(path: string, pieces: AsyncIterable<Uint8Array>): Promise<{ path: string; bytes: number; sha256: string }> {
+async function writeStream(path: string, pieces: AsyncIterable<Uint8Array>): Promise<{ path: string; bytes: number }> {
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.part`);
-  const hash = createHash("sha256");
   let bytes = 0;
   try {
     const file = await open(temporary, "wx").catch((error: NodeJS.ErrnoException) => {
@@ -68,7 +66,6 @@ async function writeStream(path: string, pieces: AsyncIterable<Uint8Array>): Pro
         waitingBytes = 0;
       };
       for await (const piece of pieces) {
-        hash.update(piece);
         bytes += piece.length;
         waiting.push(piece);
         waitingBytes += piece.length;
@@ -83,5 +80,5 @@ async function writeStream(path: string, pieces: AsyncIterable<Uint8Array>): Pro
   } finally {
     await rm(temporary, { force: true });
   }
-  return { path, bytes, sha256: hash.digest("hex") };
+  return { path, bytes };
 }

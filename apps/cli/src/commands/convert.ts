@@ -31,7 +31,7 @@ export function formatConverted({ report: r, numerics: n, source, written }: Con
     ...section("dropped", r.dropped),
     ...section("missing, filled with 0", r.synthesised),
     "",
-    written ? `written     ${written.path}, ${grouped(written.bytes)} bytes, sha256 ${written.sha256}` : `nothing written; give --out ${basename(source.name).replace(/\..*$/, "")}.safetensors`,
+    written ? `written     ${written.path}, ${grouped(written.bytes)} bytes` : `nothing written; give --out ${basename(source.name).replace(/\..*$/, "")}.safetensors`,
   ];
   return lines.join("\n");
 }
