@@ -1,6 +1,7 @@
 export { type ModelConfig, parseStudy, type StudyConfig, type TaskConfig } from "./config.ts";
 export type { Listener, StudyEvent } from "./events.ts";
 export { type InitSource, type LoadedInit, randomInit } from "./inits.ts";
+export { loadPretrained, type Pretrained, type PretrainedOptions } from "./load-pretrained.ts";
 export type { PredictedImage, Predictions } from "./predictions.ts";
 export { reportHtml } from "./report-html.ts";
 export { reportTable } from "./report-table.ts";
