@@ -130,7 +130,7 @@ function opening({ chosen, trials, done, unavailable }: Extract<StudyEvent, { ki
   return [
     ...chosen,
     ...Object.entries(unavailable).map(([init, reason]) => `${init} cannot be had: ${reason}`),
-    `${trials.length} trials${done.length > 0 ? `, ${done.length} of them done before` : ""}`,
+    `${trials.length} ${trials.length === 1 ? "trial" : "trials"}${done.length > 0 ? `, ${done.length} of them done before` : ""}`,
   ];
 }
 
