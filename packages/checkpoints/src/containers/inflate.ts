@@ -5,7 +5,7 @@ import { chunksOf, type RandomAccess, windowOf } from "../random-access.ts";
 
 /** Sixteen kilobytes expand to at most 16 MiB (deflate's best is 1032:1), so the bound below is met in small steps. */
 const stepBytes = 1 << 14;
-const alwaysAllowedBytes = 256 * 2 ** 20;
+const alwaysAllowedBytes = 128 * 2 ** 20;
 const mostRatio = 20;
 
 /** How far packed bytes may expand. Weights hardly compress; zeros do, so small results are exempt. */

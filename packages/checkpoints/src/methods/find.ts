@@ -1,5 +1,6 @@
 // Where in a container a backbone may be: every dict of tensors near the top, and in each every prefix under which a whole
 // ResNet seems to hang.
+import { CheckpointError } from "@roentgen/core";
 import type { LazyTensor } from "../lazy-tensor.ts";
 import { asTensor, type Dict, type Value } from "../pickle/values.ts";
 import { type Style, styles } from "./styles.ts";
@@ -20,11 +21,14 @@ export interface Candidate {
 
 const mostDepth = 3;
 const mostDicts = 1000;
+/** Of all dicts; ResNet-152 with two copies and their optimiser has 4000. */
+const mostTensors = 50_000;
 
 /** Dicts with text keys and tensors, outermost first, down to the third level. */
 export function tensorDicts(root: Value): TensorDict[] {
   const found: TensorDict[] = [];
   const seen = new Set<Value>();
+  let tensors = 0;
   let level: { at: string; value: Value }[] = [{ at: "", value: root }];
   for (let depth = 0; depth <= mostDepth && seen.size < mostDicts; depth++) {
     const next: typeof level = [];
@@ -32,6 +36,8 @@ export function tensorDicts(root: Value): TensorDict[] {
       if (!(value instanceof Map) || seen.has(value)) continue;
       seen.add(value);
       const dict = toTensorDict(at, value);
+      tensors += dict.tensors.size;
+      if (tensors > mostTensors) throw new CheckpointError(`more than ${mostTensors} tensors. This is no ResNet's checkpoint.`);
       if (dict.tensors.size > 0) found.push(dict);
       for (const [key, child] of value) if (typeof key === "string" && child instanceof Map) next.push({ at: at === "" ? key : `${at}.${key}`, value: child });
     }
@@ -51,17 +57,19 @@ function toTensorDict(at: string, dict: Dict): TensorDict {
   return { at, tensors, others };
 }
 
-/** More networks than that in one dict are no checkpoint; it also bounds the work on names that were made up. */
+/** More networks than that are no checkpoint; it also bounds the work on names that were made up. */
 const mostCandidates = 16;
 
-/** Every network in a dict, in the dict's order. A network is known by one convolution deep in its last stage. */
-export function candidatesIn(dict: TensorDict): Candidate[] {
+/** Every network in these dicts, in order. A network is known by one convolution deep in its last stage. */
+export function candidatesIn(dicts: readonly TensorDict[]): Candidate[] {
   const found: Candidate[] = [];
-  for (const name of dict.tensors.keys()) {
-    if (found.length >= mostCandidates) break;
-    for (const style of styles) {
-      const prefix = name.endsWith(style.anchor) ? name.slice(0, -style.anchor.length) : undefined;
-      if (prefix !== undefined && (prefix === "" || prefix.endsWith("."))) found.push({ dict, prefix, style });
+  for (const dict of dicts) {
+    for (const name of dict.tensors.keys()) {
+      if (found.length >= mostCandidates) return found;
+      for (const style of styles) {
+        const prefix = name.endsWith(style.anchor) ? name.slice(0, -style.anchor.length) : undefined;
+        if (prefix !== undefined && (prefix === "" || prefix.endsWith("."))) found.push({ dict, prefix, style });
+      }
     }
   }
   return found;

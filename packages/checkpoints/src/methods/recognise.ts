@@ -31,7 +31,7 @@ export function recognise(root: Value, options: RecogniseOptions): Found {
   const dicts = tensorDicts(root);
   const simclr = dicts.find(looksLikeSimclr);
   if (simclr) return agreed(findSimclr(simclr), options);
-  const candidates = dicts.flatMap(candidatesIn).filter(({ prefix }) => options.prefix === undefined || prefix === options.prefix);
+  const candidates = candidatesIn(dicts).filter(({ prefix }) => options.prefix === undefined || prefix === options.prefix);
   if (candidates.length === 0) throw new CheckpointError(`${fileName}: ${nothingFound(dicts, options)}`);
   const fits = methodRows.filter((row) => method === "auto" || method === row.id).flatMap((row) => candidates.filter((candidate) => fit(row, candidate)).map((candidate) => ({ row, candidate })));
   const unet = candidates.find(({ dict, prefix }) => dict.tensors.has(`${prefix.replace(/encoder\.$/, "")}decoder.blocks.0.conv1.0.weight`) && prefix.endsWith("encoder."));
@@ -66,14 +66,15 @@ function nothingFound(dicts: readonly TensorDict[], { prefix }: RecogniseOptions
 }
 
 function fit(row: MethodRow, { dict, prefix, style }: Candidate): boolean {
-  const names = [...dict.tensors.keys()];
   if (!row.at.includes(dict.at) || !row.prefixes.includes(prefix) || (row.style ?? "torchvision") !== style.name) return false;
+  const names = [...dict.tensors.keys()];
   if (!(row.needs ?? []).every((pattern) => names.some((name) => pattern.test(name)))) return false;
   if ((row.lacks ?? []).some((pattern) => names.some((name) => pattern.test(name)))) return false;
   if (!row.anyDepth && depthOf(dict, prefix, style) !== "resnet50") return false;
   const queue = dict.tensors.get("module.queue")?.shape[1];
   if (queue !== undefined && row.queue !== undefined && queue !== row.queue) return false;
-  return row.head === undefined || headOf(row, dict.tensors, prefix) !== undefined;
+  if (row.head === undefined || headOf(row, dict.tensors, prefix) !== undefined) return true;
+  return row.head.mayMiss === true && !names.some((name) => name.startsWith(`${prefix}fc.`) || name.startsWith(`${prefix}classifier.`));
 }
 
 function depthOf(dict: TensorDict, prefix: string, style: Candidate["style"]): string | undefined {

@@ -17,7 +17,7 @@ export interface MethodRow {
   /** Names that the file has besides the backbone. Others are an error. */
   readonly drop: readonly RegExp[];
   /** The trained classifier, weight and bias without `.weight` and `.bias`, and its number of classes. */
-  readonly head?: { readonly names: readonly string[]; readonly classes: number; readonly labels: string };
+  readonly head?: { readonly names: readonly string[]; readonly classes: number; readonly labels: string; readonly mayMiss?: true };
   /** A library rather than a model: its ResNets have any depth. Otherwise it is a ResNet-50. */
   readonly anyDepth?: true;
   /** Columns of `module.queue`, where the file has one. */
@@ -32,10 +32,10 @@ const swavInput: Numerics["input"] = { ...imagenetInput, std: [0.228, 0.224, 0.2
 const swav: Numerics = { ...torchvisionNumerics, input: swavInput };
 const fcHead = /^fc\./;
 const moco = { at: ["state_dict"], prefixes: ["module.encoder_q."], drop: [/^module\.encoder_q\.fc\./, /^module\.encoder_k\./, /^module\.queue(_ptr)?$/, /^module\.(index|cluster)/] };
-const contrast = { at: ["model"], prefixes: ["module.encoder."], drop: [/^module\.head(_jig)?\./] };
+const contrast = { at: ["model"], prefixes: ["module.encoder.", "encoder."], drop: [/^(module\.)?head(_jig)?\./] };
 const swavFamily = { at: ["", "state_dict"], prefixes: ["module.", ""], drop: [/^(module\.)?projection_head/, /^(module\.)?prototypes/] };
-const chest = { at: ["state_dict", ""], numerics: torchvisionNumerics, licence: "see Zenodo record 5205234" };
-const chestHead = { names: ["fc.0", "fc", "classifier", "classifier.0"], classes: 14 };
+const chest = { at: ["state_dict", ""], prefixes: ["", "module."], lacks: [/projection_head|prototypes|encoder|backbone/], numerics: torchvisionNumerics, licence: "see Zenodo record 5205234" };
+const chestHead = { names: ["fc.0", "fc", "classifier", "classifier.0"], classes: 14, mayMiss: true } as const;
 const torchvision = { at: ["", "state_dict"], prefixes: [""], numerics: torchvisionNumerics };
 const bare = { at: ["", "state_dict"], prefixes: [""], lacks: [fcHead], drop: [], numerics: torchvisionNumerics };
 
@@ -45,9 +45,9 @@ export const methodRows: readonly MethodRow[] = [
   { id: "timm", title: "supervised ImageNet, timm", ...torchvision, needs: [/num_batches_tracked$/], drop: [], head: { names: ["fc"], classes: 1000, labels: "imagenet1k" }, fileName: /timm|(^|\/)(model\.safetensors|pytorch_model\.bin)$|(a1|a2|a3|tv|ra)_in1k/, licence: "see the model's card" },
   { id: "inat2021", title: "supervised iNat2021", ...torchvision, prefixes: ["", "module."], drop: [], head: { names: ["fc"], classes: 10000, labels: "inat2021-10000" }, fileName: /large|full/i, licence: "see the newt repository" },
   { id: "inat2021-mini", title: "supervised iNat2021-mini", ...torchvision, prefixes: ["", "module."], drop: [], head: { names: ["fc"], classes: 10000, labels: "inat2021-10000" }, fileName: /mini/i, licence: "see the newt repository" },
-  { id: "insdis", title: "InsDis (PyContrast)", ...contrast, needs: [/^module\.head\./], lacks: [/^module\.head_jig\./, /^module\.head\.2\./], numerics: torchvisionNumerics, licence: "see PyContrast" },
-  { id: "pirl", title: "PIRL (PyContrast)", ...contrast, needs: [/^module\.head_jig\./], lacks: [/^module\.head\.2\./], numerics: torchvisionNumerics, licence: "see PyContrast" },
-  { id: "infomin", title: "InfoMin (PyContrast)", ...contrast, needs: [/^module\.head_jig\./, /^module\.head\.2\./], numerics: torchvisionNumerics, licence: "see PyContrast" },
+  { id: "insdis", title: "InsDis (PyContrast)", ...contrast, needs: [/^(module\.)?head\./], lacks: [/^(module\.)?head_jig\./, /^(module\.)?head\.2\./], numerics: torchvisionNumerics, licence: "see PyContrast" },
+  { id: "pirl", title: "PIRL (PyContrast)", ...contrast, needs: [/^(module\.)?head_jig\./], lacks: [/^(module\.)?head\.2\./], numerics: torchvisionNumerics, licence: "see PyContrast" },
+  { id: "infomin", title: "InfoMin (PyContrast)", ...contrast, needs: [/^(module\.)?head_jig\./, /^(module\.)?head\.2\./], numerics: torchvisionNumerics, licence: "see PyContrast" },
   { id: "moco-v1", title: "MoCo v1", ...moco, needs: [/^module\.encoder_q\.fc\.weight$/], queue: 65536, fileName: /moco/i, numerics: torchvisionNumerics, licence: "CC BY-NC 4.0 at release" },
   { id: "pcl-v1", title: "PCL v1", ...moco, needs: [/^module\.encoder_q\.fc\.weight$/], queue: 16384, fileName: /pcl/i, numerics: torchvisionNumerics, licence: "see PCL" },
   { id: "moco-v2", title: "MoCo v2", ...moco, needs: [/^module\.encoder_q\.fc\.2\./], queue: 65536, fileName: /moco/i, numerics: torchvisionNumerics, licence: "CC BY-NC 4.0 at release" },
@@ -62,10 +62,10 @@ export const methodRows: readonly MethodRow[] = [
   { id: "vicreg", title: "VICReg, training checkpoint", at: ["model"], prefixes: ["module.backbone."], needs: [/^module\.projector\./], lacks: [/^module\.bn\./], drop: [/^module\.projector\./], numerics: torchvisionNumerics, licence: "see VICReg" },
   { id: "dino", title: "DINO, training checkpoint (teacher)", at: ["teacher"], prefixes: ["backbone.", "module.backbone."], needs: [/^(module\.)?head\./], drop: [/^(module\.)?head\./], numerics: torchvisionNumerics, licence: "see DINO" },
   { id: "simsiam", title: "SimSiam", at: ["state_dict"], prefixes: ["module.encoder."], needs: [/^module\.predictor\./], drop: [/^module\.encoder\.fc\./, /^module\.predictor\./], numerics: torchvisionNumerics, licence: "CC BY-NC 4.0" },
-  { id: "imagenet-chestxray14", title: "ImageNet, then ChestX-ray14", ...chest, prefixes: [""], drop: [], head: { ...chestHead, labels: "chestxray14" }, fileName: /imagenet.*chestx/i },
-  { id: "imagenet-chexpert", title: "ImageNet, then CheXpert", ...chest, prefixes: ["module."], drop: [], head: { ...chestHead, labels: "chexpert14" }, fileName: /imagenet.*chexp/i },
-  { id: "chestxray14", title: "ChestX-ray14", ...chest, prefixes: [""], drop: [], head: { ...chestHead, labels: "chestxray14" }, fileName: /^(?!.*imagenet).*chestx/i },
-  { id: "chexpert", title: "CheXpert", ...chest, prefixes: ["module."], drop: [], head: { ...chestHead, labels: "chexpert14" }, fileName: /^(?!.*imagenet).*chexp/i },
+  { id: "imagenet-chestxray14", title: "ImageNet, then ChestX-ray14", ...chest, drop: [], head: { ...chestHead, labels: "chestxray14" }, fileName: /imagenet.*chestx/i },
+  { id: "imagenet-chexpert", title: "ImageNet, then CheXpert", ...chest, drop: [], head: { ...chestHead, labels: "chexpert14" }, fileName: /imagenet.*chexp/i },
+  { id: "chestxray14", title: "ChestX-ray14", ...chest, drop: [], head: { ...chestHead, labels: "chestxray14" }, fileName: /^(?!.*imagenet).*chestx/i },
+  { id: "chexpert", title: "CheXpert", ...chest, drop: [], head: { ...chestHead, labels: "chexpert14" }, fileName: /^(?!.*imagenet).*chexp/i },
   { id: "radimagenet", title: "RadImageNet", at: [""], prefixes: ["backbone."], style: "sequential", drop: [/^(fc|classifier)\./], numerics: torchvisionNumerics, licence: "see RadImageNet" },
   { id: "lightly", title: "a model of lightly", anyDepth: true, at: ["state_dict"], prefixes: ["backbone."], style: "sequential", drop: [/./], numerics: torchvisionNumerics, licence: "unknown" },
   { id: "solo-learn", title: "a model of solo-learn", anyDepth: true, at: ["state_dict"], prefixes: ["backbone.", "encoder."], needs: [/^(projector|predictor|classifier|momentum_\w+|prototypes|online_\w+)\./], lacks: [/^decoder\./], drop: [/./], numerics: torchvisionNumerics, licence: "unknown" },
