@@ -3,6 +3,7 @@
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { convertFile } from "@roentgen/checkpoints/node";
 import { demoFolder, demoSource } from "@roentgen/data/node";
 import { openDevice } from "@roentgen/gpu/node";
 import type { Report } from "@roentgen/runner";
@@ -93,6 +94,19 @@ describe.skipIf(!hasBrowser)("in a browser", () => {
     expect(report.trials[0]).toMatchObject({ name: "masks-random-0", stopped: { planned: 30 } });
     expect(report.environment.adapter.software).toBe(true);
     expect(readFileSync(await download(page, "report.html"), "utf8")).toContain("was stopped by hand after");
+
+    // What PyTorch wrote is read in the page, and handed back as the command line would write it.
+    const torch = join(import.meta.dirname, "../packages/checkpoints/fixtures/torch/resnet18.pth.gz");
+    await page.setInputFiles("#weights-input", torch);
+    await page.locator("#weights-facts", { hasText: "resnet18.pth.gz: ResNet-18" }).waitFor();
+    await page.click("#weights-report summary");
+    expect(await page.textContent("#weights-details")).toContain("gzip > torch-zip");
+    const [saved] = await Promise.all([page.waitForEvent("download"), page.click("#convert")]);
+    expect(saved.suggestedFilename()).toBe("resnet18.safetensors");
+    await saved.saveAs(join(scratch, "page.safetensors"));
+    await convertFile(torch, join(scratch, "shell.safetensors"));
+    expect(readFileSync(join(scratch, "page.safetensors")).equals(readFileSync(join(scratch, "shell.safetensors")))).toBe(true);
+    await shoot(page, "weights");
 
     // The model just made, a U-Net, lends its encoder to a classifier of somebody's own images.
     const model = await download(page, "masks-random-0.safetensors");

@@ -1,6 +1,6 @@
 // What a person chooses, and what is known of it. Shared by the page and its worker, and light: the page loads no engine.
 
-import type { Numerics } from "@roentgen/checkpoints";
+import type { ConversionReport, Numerics } from "@roentgen/checkpoints";
 import type { TaskKind } from "@roentgen/data";
 
 export type DemoSet = "plane" | "brain";
@@ -11,7 +11,7 @@ export type DataChoice = { readonly kind: "demo"; readonly set: DemoSet } | { re
 
 export interface Choices {
   readonly data: DataChoice;
-  /** A safetensors file of a ResNet; null: random weights. */
+  /** A weight file of a ResNet, of any kind; null: random weights. */
   readonly weights: File | null;
   readonly depth: Depth;
   /** Height and width, in pixels. */
@@ -31,11 +31,11 @@ export interface DataFacts {
   readonly images: Readonly<Record<"train" | "val" | "test", number>>;
 }
 
-/** What a weight file's header says. */
+/** What a weight file is found to be. */
 export interface WeightsFacts {
   readonly depth: Depth;
-  /** undefined: the file does not say; torchvision's are assumed. */
-  readonly numerics: Numerics | undefined;
+  readonly numerics: Numerics;
+  readonly report: ConversionReport;
 }
 
 /** Names of the one task and the one initialisation in the study that a page runs. */

@@ -33,6 +33,11 @@ export class Engine {
     return this.#orBroken(this.#remote.weightsFacts(file));
   }
 
+  /** A weight file of any kind as safetensors. */
+  convertWeights(file: File): Promise<Blob> {
+    return this.#orBroken(this.#remote.convertWeights(file));
+  }
+
   run(choices: Choices, { event, predictions }: Watcher): Promise<MadeFile[]> {
     return this.#orBroken(this.#remote.run(choices, this.#site, proxy(event), proxy(predictions)));
   }

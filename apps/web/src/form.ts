@@ -1,15 +1,19 @@
 // The form: what a person chose, with what is known of their own folder and weight file.
 
 import { type Choices, type DataChoice, type Depth, usualRate, type WeightsFacts } from "./choices.ts";
-import { byId } from "./dom.ts";
+import { byId, element } from "./dom.ts";
 import type { Engine } from "./engine.ts";
 import { filesOfDrop, filesOfFolder, filesOfInput } from "./folder.ts";
+import { convertedName, detailsOf, titleOf } from "./weights-report.ts";
 
 const form = byId("form", HTMLFormElement);
 const depth = byId("depth", HTMLSelectElement);
 const rate = byId("rate", HTMLInputElement);
 const folderFacts = byId("folder-facts", HTMLElement);
 const weightsFacts = byId("weights-facts", HTMLElement);
+const weightsReport = byId("weights-report", HTMLElement);
+const weightsDetails = byId("weights-details", HTMLElement);
+const convert = byId("convert", HTMLButtonElement);
 
 const radio = (name: string, value: string): HTMLInputElement => form.querySelector<HTMLInputElement>(`input[name=${name}][value=${value}]`) as HTMLInputElement;
 const chosen = (name: string): string => String(new FormData(form).get(name));
@@ -29,6 +33,7 @@ export class Form {
     const weightsInput = byId("weights-input", HTMLInputElement);
     weightsInput.addEventListener("change", () => weightsInput.files?.[0] && this.#guard(this.#takeWeights(weightsInput.files[0])));
     onDrop(byId("weights-drop", HTMLElement), (data) => data.files[0] && this.#guard(this.#takeWeights(data.files[0])));
+    convert.addEventListener("click", () => this.#guard(this.#convert()));
     form.addEventListener("change", () => this.#show());
     // A drop beside the fields would make the browser leave the page.
     for (const event of ["dragover", "drop"] as const) window.addEventListener(event, (e) => e.preventDefault());
@@ -53,7 +58,7 @@ export class Form {
   #choices(): Choices {
     const data = this.#data();
     const weights = chosen("init") === "file" ? this.#weights?.file : null;
-    if (weights === undefined) throw new Error("first weights: choose a .safetensors file, or start from random weights.");
+    if (weights === undefined) throw new Error("first weights: choose a file, or start from random weights.");
     return {
       data, weights, depth: Number(depth.value) as Depth, size: Number(byId("size", HTMLSelectElement).value), batch: valueOf("batch"), epochs: valueOf("epochs"),
       learningRate: Number.isNaN(rate.valueAsNumber) ? null : rate.valueAsNumber, seed: valueOf("seed"),
@@ -79,9 +84,28 @@ export class Form {
   async #takeWeights(file: File): Promise<void> {
     const facts = await this.engine().weightsFacts(file);
     this.#weights = { file, facts };
-    weightsFacts.textContent = `${file.name}: ResNet-${facts.depth}${facts.numerics ? "" : ", taken to compute as torchvision's do"}`;
+    weightsFacts.textContent = `${file.name}: ${titleOf(facts.report)}`;
+    weightsDetails.replaceChildren(...detailsOf(facts.report).flatMap(({ head, lines }) => [element("h3", "", head), element("ul", "", ...lines.map((line) => element("li", "", line)))]));
+    weightsReport.hidden = false;
     radio("init", "file").checked = true;
     this.#show();
+  }
+
+  /** Hands the chosen file back as safetensors. */
+  async #convert(): Promise<void> {
+    if (!this.#weights) return;
+    const { file } = this.#weights;
+    convert.disabled = true;
+    try {
+      const link = element("a", "");
+      link.href = URL.createObjectURL(await this.engine().convertWeights(file));
+      link.download = convertedName(file.name);
+      link.click();
+      // The download has begun by then; until it has, the address must hold.
+      setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+    } finally {
+      convert.disabled = false;
+    }
   }
 
   /** A weight file decides the network; the task decides the usual rate. */

@@ -55,8 +55,9 @@ export async function dataFacts(data: DataChoice, site: string): Promise<DataFac
 /** Runs the study that the choices mean and returns its files. `finish` ends training early; what there is then is tested and reported. */
 export async function runJob(choices: Choices, site: string, { event, predictions }: Watcher, finish: AbortSignal): Promise<MadeFile[]> {
   const { data, weights } = choices;
-  const config = studyOf(choices, await dataFacts(data, site), weights && (await inspectWeights(weights)));
-  const init: InitSource = weights ? { description: `${weights.name}, ${weights.size} bytes, chosen in the page`, load: () => loadWeights(weights) } : randomInit;
+  const found = weights && (await inspectWeights(weights));
+  const config = studyOf(choices, await dataFacts(data, site), found);
+  const init: InitSource = weights && found ? { description: `${found.report.title}, ${weights.name}, ${weights.size} bytes, chosen in the page`, load: () => loadWeights(weights) } : randomInit;
   const device = await openDevice();
   try {
     const { vendor, architecture, device: model, description, software, toggles } = device.info;

@@ -1,40 +1,65 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { formatSafetensors, numericsToMetadata, torchvisionNumerics } from "@roentgen/checkpoints";
+import { convertFile } from "@roentgen/checkpoints/node";
 import { hostTensor } from "@roentgen/core";
 import { ResNet, UNet } from "@roentgen/models";
-import { nameModules } from "@roentgen/nn";
+import { fileShape, nameModules } from "@roentgen/nn";
 import { describe, expect, it } from "vitest";
-import { depthOf, inspectWeights, loadWeights } from "./weights.ts";
+import { convertedName, detailsOf, titleOf } from "./weights-report.ts";
+import { convertWeights, inspectWeights, loadWeights } from "./weights.ts";
 
-const namesOf = (model: ResNet | UNet): string[] => (nameModules(model), [...model.parameters()].map((p) => p.path));
+const fixtures = join(import.meta.dirname, "../../../packages/checkpoints/fixtures/torch");
+const fixture = (name: string): File => new File([readFileSync(join(fixtures, name))], name);
 
-/** A file with ResNet-18's names and no more than a number in each tensor. */
-const small = (prefix = "", metadata = new Map<string, string>()): File =>
-  new File([formatSafetensors(new Map(namesOf(new ResNet({ depth: 18, classes: 3 })).map((name) => [prefix + name, hostTensor("f32", [1])])), metadata).slice()], "small.safetensors");
+/** A model of ours as the safetensors file that a study leaves, all zeros. */
+function saved(model: ResNet | UNet, metadata = new Map<string, string>()): File {
+  nameModules(model);
+  const tensors = [...model.parameters()].map((p) => [p.path, p.path.endsWith("num_batches_tracked") ? hostTensor("i64", []) : hostTensor("f32", fileShape(p))] as const);
+  return new File([formatSafetensors(new Map(tensors), metadata).slice()], "saved.safetensors");
+}
 
 describe("weight files", () => {
-  it.each([18, 34, 50, 101, 152] as const)("a ResNet-%i is known by its names, alone and inside a U-Net", (depth) => {
-    expect(depthOf(namesOf(new ResNet({ depth, classes: 3 })), "file")).toBe(depth);
-    expect(depthOf(namesOf(new UNet({ encoder: { depth } })), "file")).toBe(depth);
+  it("of a known method are recognised, with what they compute with and what is left out", async () => {
+    const { depth, numerics, report } = await inspectWeights(fixture("swav_800ep_pretrain.pth.tar.gz"));
+    expect([depth, numerics.input.std]).toEqual([50, [0.228, 0.224, 0.225]]);
+    expect(titleOf(report)).toBe("ResNet-50: SwAV; the file's name decides");
+    const details = detailsOf(report);
+    expect(details.map(({ head }) => head)).toEqual(["Found", expect.stringMatching(/^Left out \(\d+\)$/), expect.stringMatching(/^Renamed \(318\)$/)]);
+    expect(details[1]?.lines).toContain("module.prototypes.weight");
+    expect(details[2]?.lines).toContain("module.conv1.weight → conv1.weight");
   });
 
-  it("another network is refused with what was found", () => {
-    expect(() => depthOf(["features.0.weight", "features.0.bias"], "vgg.safetensors")).toThrowErrorMatchingInlineSnapshot(`[CheckpointError: vgg.safetensors: this is no ResNet-18, 34, 50, 101 or 152 with torchvision's names: expected conv1.weight and layer1.0.conv1.weight to layer4, found 2 tensors with 0-0-0-0 blocks, the first "features.0.weight".]`);
-    expect(() => depthOf([], "empty.safetensors")).toThrow(/found 0 tensors with 0-0-0-0 blocks/);
+  it("become the safetensors file that roentgen convert writes, to the byte", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "roentgen-web-"));
+    const out = join(folder, "resnet18.safetensors");
+    await convertFile(join(fixtures, "resnet18.pth.gz"), out);
+    const ours = Buffer.from(await (await convertWeights(fixture("resnet18.pth.gz"))).arrayBuffer());
+    expect(ours.equals(readFileSync(out))).toBe(true);
+    rmSync(folder, { recursive: true });
   });
 
-  it("the header alone tells depth and numerics", async () => {
-    expect(await inspectWeights(small())).toEqual({ depth: 18, numerics: undefined });
-    const numerics = { ...torchvisionNumerics, strideOn: "1x1" as const };
-    expect(await inspectWeights(small("", numericsToMetadata(numerics)))).toEqual({ depth: 18, numerics });
+  it("of a study's own are read with the numerics they carry", async () => {
+    const numerics = { ...torchvisionNumerics, strideOn: "1x1" as const, poolPadding: "same" as const };
+    expect(await inspectWeights(saved(new ResNet({ depth: 18, classes: 3 }), numericsToMetadata(numerics)))).toMatchObject({ depth: 18, numerics });
+    expect(await inspectWeights(saved(new ResNet({ depth: 18, classes: 3 })))).toMatchObject({ depth: 18, numerics: torchvisionNumerics, report: { sureness: "guess" } });
   });
 
-  it("a U-Net's encoder comes out under a ResNet's names, with torchvision's numerics where the file is silent", async () => {
-    const loaded = await loadWeights(small("encoder."));
+  it("of a U-Net lend their encoder under a ResNet's names", async () => {
+    const file = saved(new UNet({ encoder: { depth: 18 } }));
+    expect(titleOf((await inspectWeights(file)).report)).toMatch(/^ResNet-18, the encoder of a U-Net: /);
+    const loaded = await loadWeights(file);
     expect(loaded).toMatchObject({ kind: "weights", numerics: torchvisionNumerics });
-    expect(loaded.kind === "weights" && [...loaded.tensors.keys()]).toContain("layer1.0.conv1.weight");
+    expect(loaded.kind === "weights" && [...loaded.tensors.keys()].filter((name) => !/^(conv1|bn1|layer[1-4])\./.test(name))).toEqual([]);
   });
 
-  it("a file that is none is refused", async () => {
-    await expect(inspectWeights(new File(["no weights, but text"], "notes.txt"))).rejects.toThrow(/^notes.txt: /);
+  it("that are none are refused", async () => {
+    await expect(inspectWeights(new File(["no weights, but text"], "notes.txt"))).rejects.toThrow(/^notes.txt: this is no kind of weight file/);
+    await expect(inspectWeights(new File(["<!doctype html>"], "swav.pth.tar"))).rejects.toThrow(/^swav.pth.tar: this is a web page/);
   });
+});
+
+it.each([["swav_800ep_pretrain.pth.tar", "swav_800ep_pretrain.safetensors"], ["ResNet50_1x.zip", "ResNet50_1x.safetensors"], ["a.b.safetensors", "a.b.safetensors"], ["weights", "weights.safetensors"]])("%s is saved as %s", (name, converted) => {
+  expect(convertedName(name)).toBe(converted);
 });

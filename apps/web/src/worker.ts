@@ -3,7 +3,7 @@
 import { expose, transfer } from "comlink";
 import type { Choices, DataChoice } from "./choices.ts";
 import { adapterFacts, dataFacts, runJob, type Watcher } from "./job.ts";
-import { inspectWeights } from "./weights.ts";
+import { convertWeights, inspectWeights } from "./weights.ts";
 
 let finish = new AbortController();
 
@@ -11,6 +11,7 @@ const api = {
   adapterFacts,
   dataFacts: (data: DataChoice, site: string) => dataFacts(data, site),
   weightsFacts: (file: File) => inspectWeights(file),
+  convertWeights: (file: File) => convertWeights(file),
   /** Ends the training under way, if any; `run` then returns what there is. */
   finish: () => finish.abort(),
   async run(choices: Choices, site: string, event: Watcher["event"], predictions: Watcher["predictions"]) {
