@@ -1,5 +1,5 @@
 // The two checksums of archives: CRC-32 (zip, gzip) and CRC-32C (TensorFlow). Eight tables let the loop take eight bytes at a
-// time ("slicing by 8", Kounavis and Berry 2005), which is what keeps a 100 MB file's check at a tenth of a second.
+// time ("slicing by 8", Kounavis and Berry 2005): half a gigabyte a second. Node's own CRC-32 is eight times as fast.
 
 type Tables = readonly Uint32Array[];
 
@@ -30,8 +30,14 @@ function update([t0, t1, t2, t3, t4, t5, t6, t7]: Tables, bytes: Uint8Array, pre
 const ieee = tablesOf(0xedb88320);
 const castagnoli = tablesOf(0x82f63b78);
 
+/** As `crc32`, without the platform's help. */
+export const portableCrc32 = (bytes: Uint8Array, previous = 0): number => update(ieee, bytes, previous);
+
+/** Node's, where this is Node and not too old. A tab has no `process`, and no import of a Node module may be in its way. */
+const native: ((bytes: Uint8Array, previous: number) => number) | undefined = globalThis.process?.getBuiltinModule?.("node:zlib")?.crc32;
+
 /** CRC-32 as zip and gzip use it; `previous` continues an earlier stretch. */
-export const crc32 = (bytes: Uint8Array, previous = 0): number => update(ieee, bytes, previous);
+export const crc32 = (bytes: Uint8Array, previous = 0): number => (native ? native(bytes, previous) : portableCrc32(bytes, previous));
 
 /** CRC-32C (Castagnoli), RFC 3720. */
 export const crc32c = (bytes: Uint8Array, previous = 0): number => update(castagnoli, bytes, previous);
