@@ -4,6 +4,7 @@ import { type Release, releases } from "@roentgen/checkpoints";
 import { convertFile, type ConvertFileOptions, defaultCacheFolder, loadConverted, withWeightFile } from "@roentgen/checkpoints/node";
 import { CheckpointError } from "@roentgen/core";
 import type { InitSource } from "@roentgen/runner";
+import { localRelease } from "./released-files.ts";
 
 /**
  * The initialisations of a study that are rows of the model table (`swav`, `byol`): `<folder>/<id>.safetensors` if the file was
@@ -19,13 +20,13 @@ export async function modelInits(names: readonly string[], folder: string = join
 }
 
 async function initOf({ id, title, file, url, licence }: Release, folder: string): Promise<InitSource> {
-  const [converted, original] = [join(folder, `${id}.safetensors`), join(folder, file)];
-  const isConverted = await isThere(converted);
-  if (!isConverted && !(await isThere(original))) {
+  const converted = join(folder, `${id}.safetensors`);
+  const isConverted = await stat(converted).then(() => true, () => false);
+  const path = isConverted ? converted : await localRelease({ file }, folder);
+  if (path === null) {
     const reason = `neither ${file} nor ${id}.safetensors is in ${folder}. Run roentgen fetch ${id}, or get it from ${url} (${licence})`;
     return { description: `${title}, not on this machine`, load: async () => ({ kind: "unavailable", reason }) };
   }
-  const path = isConverted ? converted : original;
   // Names do not tell the methods apart that share a layout; a conversion has noted which it is, and of a released file it is known.
   const options: ConvertFileOptions = isConverted ? {} : { method: id };
   if (isConverted) await checkNoted(path, id);
@@ -39,8 +40,6 @@ async function initOf({ id, title, file, url, licence }: Release, folder: string
     },
   };
 }
-
-const isThere = (path: string): Promise<boolean> => stat(path).then(() => true, () => false);
 
 async function checkNoted(path: string, id: string): Promise<void> {
   const noted = await withWeightFile(path, async ({ container }) => container.metadata.get("roentgen.method"));

@@ -8,7 +8,7 @@ import { type Release, releases } from "@roentgen/checkpoints";
 import { CheckpointError } from "@roentgen/core";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createProgram } from "../program.ts";
-import { releasedFiles } from "../released-files.ts";
+import { localRelease, releasedFiles } from "../released-files.ts";
 import { fetchRelease, formatFetched } from "./fetch.ts";
 
 const body = Buffer.from("weights, or so".repeat(1000));
@@ -59,7 +59,11 @@ describe("roentgen fetch", () => {
     const files = ["model.ckpt-250228.data-00000-of-00001", "model.ckpt-250228.index"];
     expect(await get({ url: `${root}/r50/`, file: "r50", bytes: null, sha256: null })).toMatchObject({ status: "downloaded", path: join(folder, "r50") });
     expect(readdirSync(join(folder, "r50"))).toEqual(files);
-    expect(asked.sort()).toEqual(files.map((name) => `/r50/${name}`));
+    // The index last: it is what tells that a checkpoint is there.
+    expect(asked).toEqual(files.map((name) => `/r50/${name}`));
+    expect(await localRelease({ file: "r50" }, folder)).toBe(join(folder, "r50"));
+    rmSync(join(folder, "r50", files[1]!));
+    expect(await localRelease({ file: "r50" }, folder)).toBe(null);
   });
 
   it("tells address, licence and place where there is no file", async () => {

@@ -1,5 +1,5 @@
 import { mkdir, stat } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { type Release, releases } from "@roentgen/checkpoints";
 import { defaultCacheFolder, download, imagenetResnet50, obtainImagenetWeights } from "@roentgen/checkpoints/node";
 import { CheckpointError, ConfigError } from "@roentgen/core";
@@ -49,7 +49,7 @@ export async function fetchRelease(release: Release, folder: string, tell: (text
   // What has its own name is whole: it was renamed last.
   if ((await Promise.all(targets.map(isThere))).every(Boolean)) return { ...result, status: "present" };
   // Whoever has to fetch it by hand is told a folder that exists.
-  await mkdir(dirname(targets[0] ?? path), { recursive: true }).catch((error: Error) => {
+  await mkdir(folder, { recursive: true }).catch((error: Error) => {
     throw new CheckpointError(`${folder} cannot be made: ${error.message}. Choose another with --out.`);
   });
   if (released.kind === "manual") return { ...result, status: "unavailable", reason: released.reason };

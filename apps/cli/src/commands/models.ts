@@ -2,6 +2,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type Release, releases } from "@roentgen/checkpoints";
 import { defaultCacheFolder } from "@roentgen/checkpoints/node";
+import { localRelease } from "../released-files.ts";
 import { textTable } from "../text-table.ts";
 
 export interface ModelsOptions {
@@ -25,7 +26,7 @@ export async function models({ json = false }: ModelsOptions): Promise<void> {
 /** Looks for `<folder>/<file>` and `<folder>/<id>.safetensors`. */
 export async function localRows(folder: string): Promise<ModelRow[]> {
   const present = async (path: string): Promise<string | null> => ((await stat(path).catch(() => undefined)) ? path : null);
-  return Promise.all(releases.map(async (release) => ({ ...release, local: await present(join(folder, release.file)), converted: await present(join(folder, `${release.id}.safetensors`)) })));
+  return Promise.all(releases.map(async (release) => ({ ...release, local: await localRelease(release, folder), converted: await present(join(folder, `${release.id}.safetensors`)) })));
 }
 
 export function formatModels(rows: readonly ModelRow[], folder: string): string {
