@@ -3,7 +3,7 @@
     python3 convert_peer.py IN.pth OUT.safetensors SECONDS
 """
 import json
-import resource
+import re
 import sys
 import time
 
@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 source, target, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
 torch.set_num_threads(2)
-resident = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+resident = lambda: 1024 * int(re.search(r"VmHWM:\s*(\d+) kB", open("/proc/self/status").read())[1])
 base = resident()
 ms = []
 end = time.perf_counter() + seconds
