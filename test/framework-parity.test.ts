@@ -24,10 +24,11 @@ const frameworks: readonly [Framework, what: string, method: string, numerics: R
 withDevice("converted checkpoints", (device) => {
   describe.each(frameworks)("%s: %s", (name, _what, method, expected) => {
     const kept = keptOf(name);
-    const folder = mkdtempSync(join(tmpdir(), "roentgen-frameworks-"));
+    let folder = "";
     let sha256 = "";
     let converted: ConvertedFile & { readonly tensors: StateDict };
     beforeAll(async () => {
+      folder = mkdtempSync(join(tmpdir(), "roentgen-frameworks-"));
       const file = rebuild(name, folder);
       sha256 = file.sha256;
       const index = Object.keys(kept.others).find((other) => other.endsWith(".index"));
