@@ -81,13 +81,13 @@ export class Trial {
     const target = dataset.task.kind === "multiclass" ? spec("u32", [task.batch]) : spec("f32", [task.batch, ...(dataset.task.kind === "mask" ? [task.size, task.size, 1] : [this.#classes])]);
     this.#model.train();
     this.#train = record(device, "train", (x, y) => {
-      const loss = lossOf(this.#model.forward(imageToFloat(x as Tensor, input)), y as Tensor, task);
+      const loss = lossOf(this.#model.forward(imageToFloat(x, input)), y, task);
       this.#optimizer.step(backward(loss));
       this.#ring.push(loss);
       return { loss };
     }, [images(task.batch), target]);
     this.#model.eval();
-    this.#evaluate = record(device, "evaluate", (x) => noGrad(() => this.#model.forward(imageToFloat(x as Tensor, input))), [images(this.#evaluationBatch)]);
+    this.#evaluate = record(device, "evaluate", (x) => noGrad(() => this.#model.forward(imageToFloat(x, input))), [images(this.#evaluationBatch)]);
   }
 
   get name(): string {
