@@ -1,6 +1,7 @@
 // The lanes family of convolution kernels: subgroups of exactly eight lanes, one group of channels. See shaders/conv2d.lanes.wgsl,
 // conv2d.lanes-few.wgsl for few pixels and conv2d.lanes-narrow.wgsl for channels that do not come in fours.
 
+import { maxGroups } from "@roentgen/gpu";
 import { conv2dLanes, conv2dLanesFew, conv2dLanesNarrow } from "@roentgen/kernels";
 import { launch } from "../op.ts";
 import { empty } from "../tensor.ts";
@@ -11,6 +12,18 @@ import { sumOfSlices } from "./sum-slices.ts";
 const columns = 32;
 
 export const lanes: ConvolutionFamily = {
+  name: "lanes",
+
+  // Lanes compute 32 columns at a time (output channels, or input channels backwards), so few of them waste most of the work; and
+  // they find pixels by float32 division, exact below 2^20.
+  cost({ info }, shape, direction) {
+    const { batch, input, c, k, groups, window: { output, stride } } = shape;
+    if (info.subgroupSize !== 8 || !info.features.includes("subgroups") || groups !== 1) return Infinity;
+    const pixels = batch * Math.max(input[0] * input[1], output[0] * output[1]);
+    if (pixels > 16 * maxGroups || stride[0] * stride[1] > maxGroups || filterColumns(shape) > maxGroups) return Infinity;
+    return (direction === "backwardX" ? c : k) < 8 ? Infinity : 4 * flopsOf(shape);
+  },
+
   forward(shape, x, weight, bias) {
     const y = empty(x.device, [shape.batch, ...shape.window.output, shape.k]);
     const { kernels, rows } = kernelsFor(shape, y.size / shape.k);

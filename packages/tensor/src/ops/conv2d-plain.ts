@@ -8,6 +8,9 @@ import { type Convolution, type ConvolutionFamily, flopsOf } from "./convolution
 import { sumOfSlices } from "./sum-slices.ts";
 
 export const plain: ConvolutionFamily = {
+  name: "plain",
+  cost: (_, shape) => 40 * flopsOf(shape),
+
   forward(shape, x, weight, bias) {
     const y = empty(x.device, [shape.batch, ...shape.window.output, shape.k]);
     const { lanes, grid } = tiling(shape.k, shape.groups, Math.ceil((y.size / shape.k) / 4));

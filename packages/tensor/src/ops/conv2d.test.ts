@@ -7,7 +7,8 @@ import { tolerances } from "../testing/tolerances.ts";
 import { empty, tensor } from "../tensor.ts";
 import { cases, conv2dCase } from "./conv2d.cases.ts";
 import { plain, weightSlices } from "./conv2d-plain.ts";
-import { bestKernels, conv2d } from "./conv2d.ts";
+import { bestKernels } from "./conv2d-families.ts";
+import { conv2d } from "./conv2d.ts";
 import { windowOf } from "./window.ts";
 
 const small = (max: number) => fc.integer({ min: 1, max });

@@ -1,10 +1,9 @@
 import { ShapeError } from "@roentgen/core";
 import { op } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
-import { conv2dFamily } from "./conv2d-family.ts";
-import { lanes } from "./conv2d-lanes.ts";
-import { backwardBias, plain } from "./conv2d-plain.ts";
-import { type Convolution, type ConvolutionFamily, requireBias, requireImage } from "./convolution.ts";
+import { bestKernels } from "./conv2d-families.ts";
+import { backwardBias } from "./conv2d-plain.ts";
+import { type Convolution, type ConvolutionKernels, requireBias, requireImage } from "./convolution.ts";
 import { windowOf, type WindowOptions } from "./window.ts";
 
 export interface Conv2dOptions extends WindowOptions {
@@ -12,17 +11,8 @@ export interface Conv2dOptions extends WindowOptions {
   readonly groups?: number;
 }
 
-const families: Record<ReturnType<typeof conv2dFamily>, ConvolutionFamily> = { plain, lanes };
-
-/** The kernels for each direction of a convolution, as the tensors' device wants them. */
-export const bestKernels: ConvolutionFamily = {
-  forward: (shape, x, ...rest) => families[conv2dFamily(x.device.info, shape, "forward")].forward(shape, x, ...rest),
-  backwardX: (shape, dy, ...rest) => families[conv2dFamily(dy.device.info, shape, "backwardX")].backwardX(shape, dy, ...rest),
-  backwardWeight: (shape, x, dy) => families[conv2dFamily(x.device.info, shape, "backwardWeight")].backwardWeight(shape, x, dy),
-};
-
 /** conv2d with given kernels. */
-export const conv2dBy = (kernels: ConvolutionFamily) => op("conv2d", (x: Tensor, weight: Tensor, bias: Tensor | null, { groups = 1, ...window }: Conv2dOptions = {}) => {
+export const conv2dBy = (kernels: ConvolutionKernels) => op("conv2d", (x: Tensor, weight: Tensor, bias: Tensor | null, { groups = 1, ...window }: Conv2dOptions = {}) => {
   const shape = convolutionOf(x, weight, groups, window);
   requireBias("conv2d", bias, shape.k, weight);
   return [

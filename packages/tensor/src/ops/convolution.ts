@@ -2,6 +2,7 @@
 // linear layer are convolutions looked at from the other side, or of one pixel each.
 
 import { ShapeError } from "@roentgen/core";
+import type { Hardware } from "../choice.ts";
 import type { Tensor } from "../tensor.ts";
 import type { Window } from "./window.ts";
 
@@ -17,14 +18,26 @@ export interface Convolution {
   readonly window: Window;
 }
 
-/** One way to compute convolutions. All images are NHWC, filters KRSC, everything f32; shapes were checked by the caller. */
-export interface ConvolutionFamily {
+export type Direction = "forward" | "backwardX" | "backwardWeight";
+
+/** The three directions of a convolution. All images are NHWC, filters KRSC, everything f32; shapes were checked by the caller. */
+export interface ConvolutionKernels {
   /** x [n,h,w,c], weight [k,r,s,c/groups], bias [k] or null -> y [n,p,q,k]. */
   readonly forward: (shape: Convolution, x: Tensor, weight: Tensor, bias: Tensor | null) => Tensor;
   /** dy [n,p,q,k], weight, bias [c] or null (added to the result) -> dx [n,h,w,c]. */
   readonly backwardX: (shape: Convolution, dy: Tensor, weight: Tensor, bias: Tensor | null) => Tensor;
   /** x [n,h,w,c], dy [n,p,q,k] -> dw [k,r,s,c/groups]. */
   readonly backwardWeight: (shape: Convolution, x: Tensor, dy: Tensor) => Tensor;
+}
+
+/** One way to compute convolutions. */
+export interface ConvolutionFamily extends ConvolutionKernels {
+  readonly name: string;
+  /**
+   * Predicted time of one direction, in multiply-adds that a perfect kernel would do meanwhile; Infinity where it cannot run. Only
+   * compared with other families on the same device.
+   */
+  readonly cost: (device: Hardware, shape: Convolution, direction: Direction) => number;
 }
 
 /** Floating-point operations of one direction, taps in the padding included. */

@@ -1,7 +1,7 @@
 import { ShapeError } from "@roentgen/core";
 import { op } from "../op.ts";
 import { Tensor } from "../tensor.ts";
-import { bestKernels as kernels } from "./conv2d.ts";
+import { bestKernels as kernels } from "./conv2d-families.ts";
 import { backwardBias } from "./conv2d-plain.ts";
 import { type Convolution, requireBias } from "./convolution.ts";
 import { windowOf } from "./window.ts";

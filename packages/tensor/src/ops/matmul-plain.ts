@@ -3,27 +3,30 @@
 import { flatGrid } from "@roentgen/gpu";
 import { matmul as k } from "@roentgen/kernels";
 import { launch } from "../op.ts";
-import type { Tensor } from "../tensor.ts";
-import type { MatmulShape } from "./matmul-family.ts";
+import { flopsOfProduct, type ProductFamily } from "./product.ts";
 import { sumOfSlices } from "./sum-slices.ts";
 
-/** a [batch, m, k] or as it lies transposed, b likewise, shared ones without batch -> [batch, m, n], with the axes `as`. */
-export function plainMatmul(shape: MatmulShape, a: Tensor, b: Tensor, as: readonly number[]): Tensor {
-  const { batch, m, n, k: depth, transposeA, transposeB, sharedA, sharedB } = shape;
-  const columns = Math.ceil(n / 4);
-  const rows = Math.ceil(m / 4);
-  const lanes = columns % 8 === 0 ? 8 : columns % 4 === 0 ? 4 : columns % 2 === 0 ? 2 : 1;
-  const { slices, length } = depthSlices(batch * rows * columns, depth);
-  const teams = slices * batch * (columns / lanes) * Math.ceil((rows * lanes) / k.forward.overrides.WORKGROUP);
-  return sumOfSlices(a, slices, as, (partial) => {
-    const params = {
-      m, n, k: depth, batch, lanes, slices, slice: length,
-      a: [sharedA ? 0 : m * depth, ...(transposeA ? [1, m] : [depth, 1])],
-      b: [sharedB ? 0 : depth * n, ...(transposeB ? [1, depth] : [n, 1])],
-    };
-    launch(k.forward, { left: a, right: b, partial, params }, flatGrid(teams, 1), { flops: 2 * batch * m * n * depth });
-  });
-}
+export const plain: ProductFamily = {
+  name: "plain",
+  cost: (_, product) => 40 * flopsOfProduct(product),
+
+  compute(product, a, b, as) {
+    const { batch, m, n, k: depth, transposeA, transposeB, sharedA, sharedB } = product;
+    const columns = Math.ceil(n / 4);
+    const rows = Math.ceil(m / 4);
+    const lanes = columns % 8 === 0 ? 8 : columns % 4 === 0 ? 4 : columns % 2 === 0 ? 2 : 1;
+    const { slices, length } = depthSlices(batch * rows * columns, depth);
+    const teams = slices * batch * (columns / lanes) * Math.ceil((rows * lanes) / k.forward.overrides.WORKGROUP);
+    return sumOfSlices(a, slices, as, (partial) => {
+      const params = {
+        m, n, k: depth, batch, lanes, slices, slice: length,
+        a: [sharedA ? 0 : m * depth, ...(transposeA ? [1, m] : [depth, 1])],
+        b: [sharedB ? 0 : depth * n, ...(transposeB ? [1, depth] : [n, 1])],
+      };
+      launch(k.forward, { left: a, right: b, partial, params }, flatGrid(teams, 1), { flops: flopsOfProduct(product) });
+    });
+  },
+};
 
 /** Cuts the sum over k where there are too few threads to keep a device busy, into slices of 256 terms or more. */
 export function depthSlices(threads: number, depth: number): { slices: number; length: number } {

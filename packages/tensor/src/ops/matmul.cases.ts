@@ -1,6 +1,6 @@
 import { host64, type Host64, type OpCase } from "../testing/op-case.ts";
 import { tolerances } from "../testing/tolerances.ts";
-import { plainMatmul } from "./matmul-plain.ts";
+import { plain as plainFamily } from "./matmul-plain.ts";
 import { matmul, matmulBy, type MatmulOptions } from "./matmul.ts";
 
 export interface MatmulSizes {
@@ -16,7 +16,7 @@ export interface MatmulSizes {
   readonly plainly?: boolean;
 }
 
-const plain = matmulBy(plainMatmul);
+const plain = matmulBy(plainFamily.compute);
 
 const reference = (m: number, k: number, n: number, { transposeA, transposeB }: MatmulOptions) => (a: Host64, b: Host64): Host64 => {
   const y = host64([...a.shape.slice(0, -2), m, n]);

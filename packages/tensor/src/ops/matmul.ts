@@ -1,9 +1,8 @@
 import { sameShape, ShapeError } from "@roentgen/core";
 import { op } from "../op.ts";
 import { Tensor } from "../tensor.ts";
-import { matmulFamily, type MatmulShape } from "./matmul-family.ts";
-import { lanesMatmul } from "./matmul-lanes.ts";
-import { plainMatmul } from "./matmul-plain.ts";
+import { bestProduct } from "./matmul-families.ts";
+import type { ComputeProduct, Product } from "./product.ts";
 import { sumSlices } from "./sum-slices.ts";
 
 export interface MatmulOptions {
@@ -13,14 +12,8 @@ export interface MatmulOptions {
   readonly transposeB?: boolean;
 }
 
-type Product = (shape: MatmulShape, a: Tensor, b: Tensor, as: readonly number[]) => Tensor;
-
-const families: Record<ReturnType<typeof matmulFamily>, Product> = { plain: plainMatmul, lanes: lanesMatmul };
-
-const best: Product = (shape, a, ...rest) => families[matmulFamily(a.device.info, shape)](shape, a, ...rest);
-
 /** matmul with given kernels. */
-export const matmulBy = (compute: Product) => op("matmul", (a: Tensor, b: Tensor, { transposeA = false, transposeB = false }: MatmulOptions = {}) => {
+export const matmulBy = (compute: ComputeProduct) => op("matmul", (a: Tensor, b: Tensor, { transposeA = false, transposeB = false }: MatmulOptions = {}) => {
   requireFit(a, b, transposeA, transposeB);
   const product = (u: Tensor, v: Tensor, tu: boolean, tv: boolean) => productBy(compute, u, v, tu, tv);
   return [
@@ -47,10 +40,10 @@ export const matmulBy = (compute: Product) => op("matmul", (a: Tensor, b: Tensor
  * @returns        f32[...,M,N]
  * @throws ShapeError if shapes do not fit together
  */
-export const matmul = matmulBy(best);
+export const matmul = matmulBy(bestProduct);
 
 /** op(a) times op(b); either may lack the batch axes of the other. */
-function productBy(compute: Product, a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): Tensor {
+function productBy(compute: ComputeProduct, a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): Tensor {
   const lead = (a.shape.length >= b.shape.length ? a : b).shape.slice(0, -2);
   const [m, k] = transposeA ? [a.dim(-1), a.dim(-2)] : [a.dim(-2), a.dim(-1)];
   const n = transposeB ? b.dim(-2) : b.dim(-1);
@@ -58,8 +51,8 @@ function productBy(compute: Product, a: Tensor, b: Tensor, transposeA: boolean, 
   const batch = lead.reduce((x, y) => x * y, 1);
   // Rows of all matrices of a batch lie below each other: one tall product.
   const tall = sharedB && !transposeA;
-  const shape: MatmulShape = { batch: tall ? 1 : batch, m: tall ? batch * m : m, n, k, transposeA, transposeB, sharedA, sharedB };
-  return compute(shape, a, b, [...lead, m, n]);
+  const product: Product = { batch: tall ? 1 : batch, m: tall ? batch * m : m, n, k, transposeA, transposeB, sharedA, sharedB };
+  return compute(product, a, b, [...lead, m, n]);
 }
 
 const seenAs = (x: Tensor, shape: readonly number[]) => new Tensor(x.device, x.buffer, shape);

@@ -1,0 +1,38 @@
+// Which kernels compute a convolution: each direction of each shape is a task of its own.
+
+import type { Device } from "@roentgen/gpu";
+import { choose, type Hardware, type Task } from "../choice.ts";
+import { spec } from "../record.ts";
+import { lanes } from "./conv2d-lanes.ts";
+import { plain } from "./conv2d-plain.ts";
+import type { Convolution, ConvolutionFamily, ConvolutionKernels, Direction } from "./convolution.ts";
+
+/** All there are. Another one is a line here. */
+export const families: readonly ConvolutionFamily[] = [lanes, plain];
+
+/** One direction of a convolution, for every family that can compute it. */
+export function convolutionTask(device: Hardware, shape: Convolution, direction: Direction): Task<ConvolutionFamily> {
+  const { batch, input, c, k, groups, window: { kernel, stride, dilation, padding: { top, bottom, left, right }, output } } = shape;
+  const x = spec("f32", [batch, ...input, c]);
+  const weight = spec("f32", [k, ...kernel, c / groups]);
+  const dy = spec("f32", [batch, ...output, k]);
+  return {
+    key: `conv2d.${direction} f32 x ${x.shape.join("x")} weight ${weight.shape.join("x")} stride ${stride} dilation ${dilation} padding ${[top, bottom, left, right]} groups ${groups}`,
+    families,
+    cost: (family) => family.cost(device, shape, direction),
+    inputs: { forward: [x, weight], backwardX: [dy, weight], backwardWeight: [x, dy] }[direction],
+    compute: (family, a, b) => {
+      if (!a || !b) throw new Error("internal: a convolution's task has two inputs.");
+      return direction === "backwardWeight" ? family.backwardWeight(shape, a, b) : family[direction](shape, a, b, null);
+    },
+  };
+}
+
+const best = (device: Device, shape: Convolution, direction: Direction): ConvolutionKernels => choose(device, convolutionTask(device, shape, direction));
+
+/** The kernels for each direction of a convolution, as the tensors' device wants them. */
+export const bestKernels: ConvolutionKernels = {
+  forward: (shape, x, ...rest) => best(x.device, shape, "forward").forward(shape, x, ...rest),
+  backwardX: (shape, dy, ...rest) => best(dy.device, shape, "backwardX").backwardX(shape, dy, ...rest),
+  backwardWeight: (shape, x, dy) => best(x.device, shape, "backwardWeight").backwardWeight(shape, x, dy),
+};

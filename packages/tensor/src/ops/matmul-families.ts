@@ -1,0 +1,31 @@
+// Which kernels compute a matrix product.
+
+import { choose, type Hardware, type Task } from "../choice.ts";
+import { spec } from "../record.ts";
+import { lanes } from "./matmul-lanes.ts";
+import { plain } from "./matmul-plain.ts";
+import type { ComputeProduct, Product, ProductFamily } from "./product.ts";
+
+/** All there are. Another one is a line here. */
+export const families: readonly ProductFamily[] = [lanes, plain];
+
+/** A product, for every family that can compute it. */
+export function productTask(device: Hardware, product: Product): Task<ProductFamily> {
+  const { batch, m, n, k, transposeA, transposeB, sharedA, sharedB } = product;
+  const a = spec("f32", [sharedA ? 1 : batch, ...(transposeA ? [k, m] : [m, k])]);
+  const b = spec("f32", [sharedB ? 1 : batch, ...(transposeB ? [n, k] : [k, n])]);
+  const as = (what: typeof a, transposed: boolean) => `${what.shape.join("x")}${transposed ? " transposed" : ""}`;
+  return {
+    key: `matmul f32 ${as(a, transposeA)} * ${as(b, transposeB)}`,
+    families,
+    cost: (family) => family.cost(device, product),
+    inputs: [a, b],
+    compute: (family, left, right) => {
+      if (!left || !right) throw new Error("internal: a product's task has two inputs.");
+      return family.compute(product, left, right, [batch, m, n]);
+    },
+  };
+}
+
+/** The product by the kernels that the tensors' device wants. */
+export const bestProduct: ComputeProduct = (product, a, ...rest) => choose(a.device, productTask(a.device, product)).compute(product, a, ...rest);
