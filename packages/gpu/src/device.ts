@@ -39,7 +39,10 @@ export interface DeviceOptions {
 
 export interface LaunchOptions<O extends string = string> {
   readonly overrides?: Readonly<Partial<Record<O, number>>>;
+  /** Floating-point operations, for the profiler. */
   readonly flops?: number;
+  /** Bytes read and written, for the profiler, where the ranges bound say too much (a part is touched) or too little (updated in place). */
+  readonly bytes?: number;
 }
 
 /** What `device.record` returns: the dispatches of a function that did not run. */
@@ -173,10 +176,10 @@ export class Device {
     buffers: Readonly<Record<B, Buffer>>,
     params: P,
     grid: Grid,
-    { overrides, flops = 0 }: LaunchOptions<O> = {},
+    { overrides, flops = 0, bytes }: LaunchOptions<O> = {},
   ): void {
     const bound = kernel.bindings.map((b) => buffers[b.name as B]);
-    const launch: Dispatch = { kernel, label: `${this.path} ${kernel.name}`.trim(), buffers: bound, params, overrides: (overrides ?? {}) as Record<string, number>, grid, flops };
+    const launch: Dispatch = { kernel, label: `${this.path} ${kernel.name}`.trim(), buffers: bound, params, overrides: (overrides ?? {}) as Record<string, number>, grid, flops, bytes };
     checkGrid(launch.label, grid);
     if (this.#recording) this.#recording.dispatches.push(launch);
     else {

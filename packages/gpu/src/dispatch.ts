@@ -25,6 +25,8 @@ export interface Dispatch {
   readonly grid: Grid;
   /** Floating-point operations, for the profiler; 0 where nobody counts them. */
   readonly flops: number;
+  /** Bytes read and written, where the op knows better than the sizes of what is bound. */
+  readonly bytes?: number | undefined;
 }
 
 /** Throws ShapeError for a grid that no device takes: the op's work is too large for the way it is cut. */

@@ -10,6 +10,7 @@ import { alignTo, Buffer, buffersIn } from "./buffer.ts";
 import type { Device, Recording } from "./device.ts";
 import { type Dispatch, storageEntries } from "./dispatch.ts";
 import { readableBytes } from "./failure.ts";
+import { type MemoryMap, memoryMap } from "./memory-map.ts";
 import { Pipelines } from "./pipelines.ts";
 import { type Access, assignSlots, liveRanges, peakLive, type Range, readBeforeWritten, type Slots } from "./planner.ts";
 
@@ -140,6 +141,11 @@ export class Plan<T = unknown> {
     for (const slot of this.#built?.slots ?? []) this.#device.memory.destroy(slot);
     this.#built?.uniforms?.destroy();
     this.#built = null;
+  }
+
+  /** What lives in each slot and when, for the profiler. */
+  memoryMap(): MemoryMap {
+    return memoryMap(this.#roots, this.dispatches.flatMap((d) => d.buffers), this.#ranges, this.#slots);
   }
 
   /** A table: label, grid, slots of each dispatch. */
