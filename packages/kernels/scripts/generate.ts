@@ -1,6 +1,7 @@
 // Reads every shader with wgsl_reflect and writes its typed face to src/generated/, and all faces to interface.snap.
 // Where CI=true it does not write interface.snap but fails if that is out of date, so that no changed face lands unseen.
 
+import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -148,7 +149,12 @@ mkdirSync(out, { recursive: true });
 const kept = new Set(["index.ts", ...modules.map(({ stem }) => `${stem}.ts`)]);
 for (const name of readdirSync(out)) if (!kept.has(name)) rmSync(join(out, name));
 for (const { stem, text } of modules) writeIfChanged(join(out, `${stem}.ts`), text);
-writeIfChanged(join(out, "index.ts"), modules.map(({ stem }) => `export { ${camel(stem)} } from "./${stem}.ts";`).join("\n") + "\n");
+const hash = createHash("sha256").update(modules.map(({ text }) => text).join()).digest("hex").slice(0, 16);
+writeIfChanged(join(out, "index.ts"), [
+  ...modules.map(({ stem }) => `export { ${camel(stem)} } from "./${stem}.ts";`),
+  "/** Changes with any shader: what was measured of others does not hold for these. */",
+  `export const shadersHash = "${hash}";\n`,
+].join("\n"));
 const snap = `${lines.join("\n")}\n`;
 if (process.env.CI === "true" && readFileSync(snapshot, "utf8") !== snap) broken.push("packages/kernels/interface.snap is out of date: run `npm run generate` and commit it");
 else if (broken.length === 0) writeIfChanged(snapshot, snap);
