@@ -5,3 +5,4 @@ export { type InputData, record, type Spec, spec, Step } from "./record.ts";
 export { Ring } from "./ring.ts";
 export { backward, type GradientOf, type Gradients, noGrad } from "./tape.ts";
 export { empty, emptyLike, persistent, Tensor, tensor, type TensorDType } from "./tensor.ts";
+export { type Attempt, type Finding, parseTuning, tune, type TuneOptions, type Tuning, tuningIdentity, winnersOf } from "./tune.ts";

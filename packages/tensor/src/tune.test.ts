@@ -1,0 +1,87 @@
+import { describe, expect, it } from "vitest";
+import { collectTasks, type OpenTask, useTuning } from "./choice.ts";
+import { relu } from "./ops/relu.ts";
+import { matmul } from "./ops/matmul.ts";
+import { record, spec } from "./record.ts";
+import type { Tensor } from "./tensor.ts";
+import { withDevice } from "./testing/check-op.ts";
+import { type Attempt, parseTuning, tune, type Tuning, tuningIdentity, winnerAmong, winnersOf } from "./tune.ts";
+
+const attempt = (family: string, timeMs: number | null, fault?: string): Attempt => ({ family, timeMs, error: 0, ...(fault ? { fault } : {}) });
+
+describe("the winner", () => {
+  it.each([
+    ["is the fastest", [attempt("guess", 3), attempt("other", 2), attempt("plain", 9)], "other"],
+    ["is the guess where another is faster only within the noise", [attempt("guess", 3), attempt("other", 2.95)], "guess"],
+    ["is never one that is wrong", [attempt("guess", 3), attempt("other", 1, "differs")], "guess"],
+    ["is another where the guess is wrong", [attempt("guess", 1, "differs"), attempt("other", 2), attempt("plain", 5)], "other"],
+    ["is never one that was not timed", [attempt("guess", null), attempt("plain", 5)], "plain"],
+  ])("%s", (_, attempts, want) => {
+    expect(winnerAmong(attempts)).toBe(want);
+  });
+});
+
+describe("a tuning read from a file", () => {
+  const tuning: Tuning = { version: 1, identity: "{}", findings: { "matmul f32 4x4": { winner: "lanes", attempts: [attempt("lanes", 1)] } } };
+
+  it("is what was written", () => {
+    expect(parseTuning(JSON.stringify(tuning))).toEqual(tuning);
+  });
+
+  it.each(["", "null", "[]", "{\"version\":2}", JSON.stringify({ ...tuning, identity: 3 }), JSON.stringify({ ...tuning, findings: { a: { winner: 1 } } })])("is nothing if it is %s", (text) => {
+    expect(parseTuning(text)).toBeNull();
+  });
+});
+
+withDevice("tuning", (device) => {
+  /** Two inputs, relu of the first: as it should be, done thrice, and one that takes the second. */
+  const task: OpenTask = {
+    key: "relu of the first",
+    inputs: [spec("f32", [64, 1024]), spec("f32", [64, 1024])],
+    ways: [
+      { name: "thrice", compute: (x) => relu(relu(relu(x as Tensor))) },
+      { name: "wrong", compute: (_, y) => relu(y as Tensor) },
+      { name: "plain", compute: (x) => relu(x as Tensor) },
+    ],
+  };
+
+  it("times each way and refuses one with other results", async () => {
+    const told: string[] = [];
+    const { findings } = await tune(device(), [task], { budgetMs: 30, onProgress: (done, all, key) => told.push(`${done}/${all} ${key}`) });
+    const found = findings[task.key];
+    expect(told).toEqual(["1/1 relu of the first"]);
+    expect(found?.winner).not.toBe("wrong");
+    expect(found?.attempts.map(({ family, timeMs }) => [family, timeMs !== null && timeMs > 0])).toEqual([["thrice", true], ["wrong", false], ["plain", true]]);
+    expect(found?.attempts[1]?.fault).toContain("differs from the plain kernels");
+    expect(found?.attempts[0]?.error).toBe(0);
+  });
+
+  it("knows what it found, unless the shaders or the adapter are others", async () => {
+    const known: Tuning = { version: 1, identity: tuningIdentity(device().info), findings: { [task.key]: { winner: "thrice", attempts: [] } } };
+    let measured = 0;
+    const options = { budgetMs: 1, onProgress: () => measured++ };
+    expect(await tune(device(), [task], { ...options, known })).toEqual(known);
+    expect(measured).toBe(0);
+    await tune(device(), [task], { ...options, known: { ...known, identity: "another" } });
+    expect(measured).toBe(1);
+  });
+
+  it("decides which kernels a recorded function launches", async () => {
+    const work = () => record(device(), "product", (a, b) => matmul(a, b), [spec("f32", [32, 16]), spec("f32", [16, 32])]);
+    const kernelsOf = () => {
+      const step = work();
+      step.dispose();
+      return step.plan.dispatches.map((d) => d.kernel.name);
+    };
+    const [guessed, tasks] = [kernelsOf(), collectTasks(device(), () => work().dispose())];
+    const [product] = tasks;
+    expect(tasks.map(({ key }) => key)).toEqual(["matmul f32 1x32x16 * 1x16x32"]);
+    const others = product?.ways.filter(({ name }) => name !== product.ways[0]?.name) ?? [];
+    for (const { name } of others) {
+      useTuning(device(), winnersOf({ version: 1, identity: "", findings: { [product?.key ?? ""]: { winner: name, attempts: [] } } }));
+      expect(kernelsOf()).not.toEqual(guessed);
+    }
+    useTuning(device(), new Map());
+    expect(kernelsOf()).toEqual(guessed);
+  });
+});

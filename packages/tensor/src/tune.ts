@@ -1,0 +1,185 @@
+// Choice by measurement: times every way of computing a task on random inputs, side by side, and keeps the fastest of those that
+// agree with the plain kernels. What is found is data (a Tuning), good for the adapter, driver, toggles and shaders it was found with.
+
+import { Rng, sizeOf } from "@roentgen/core";
+import type { Device, DeviceInfo } from "@roentgen/gpu";
+import { shadersHash } from "@roentgen/kernels";
+import type { OpenTask, Winners } from "./choice.ts";
+import { record, type Step } from "./record.ts";
+import { type Tensor, tensor } from "./tensor.ts";
+
+/** One family's showing on one task. */
+export interface Attempt {
+  readonly family: string;
+  /** Median time of one computation in milliseconds; null where it was not timed. */
+  readonly timeMs: number | null;
+  /** Largest difference from the plain kernels, relative to their largest value. */
+  readonly error: number;
+  /** Why it may not win: wrong, or refused by the device. */
+  readonly fault?: string;
+}
+
+/** What measurement found of one task; the first attempt is what prediction alone would have taken. */
+export interface Finding {
+  readonly winner: string;
+  readonly attempts: readonly Attempt[];
+}
+
+export interface Tuning {
+  readonly version: 1;
+  /** What the times depend on. */
+  readonly identity: string;
+  readonly findings: Readonly<Record<string, Finding>>;
+}
+
+export interface TuneOptions {
+  /** Findings that need no repetition. */
+  readonly known?: Tuning | null;
+  /** Time to spend on sampling a family, at least one sample each; default 100 ms. */
+  readonly budgetMs?: number;
+  /** Told of each task when it is done. */
+  readonly onProgress?: (done: number, all: number, key: string, finding: Finding) => void;
+}
+
+/** A tuning holds as long as this text stays the same. */
+export function tuningIdentity({ vendor, architecture, device, description, platform, toggles }: DeviceInfo): string {
+  return JSON.stringify({ vendor, architecture, device, description, platform, toggles: [...toggles].sort(), shaders: shadersHash });
+}
+
+/** A tuning as it was stored; null for anything else: a cache that cannot be read is measured again. */
+export function parseTuning(text: string): Tuning | null {
+  try {
+    const { version, identity, findings } = JSON.parse(text) as Record<keyof Tuning, unknown>;
+    if (version !== 1 || typeof identity !== "string" || typeof findings !== "object" || findings === null) return null;
+    const whole = Object.values(findings).every((f: Finding | null) => typeof f?.winner === "string" && Array.isArray(f.attempts));
+    return whole ? { version, identity, findings: findings as Tuning["findings"] } : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Families by task, for `useTuning`. */
+export const winnersOf = ({ findings }: Tuning): Winners => new Map(Object.entries(findings).map(([key, { winner }]) => [key, winner]));
+
+/** A winner must be this much faster than the guess: what is within the noise stays as predicted. */
+const clearly = 0.97;
+
+/** Ways that took this many times longer than the best are not sampled again. */
+const hopeless = 4;
+
+const rounds = 3;
+
+/** Computations in a plan: enough that waiting for the queue does not count, few enough to build quickly. */
+const mostInARow = 64;
+
+/** How far from the plain kernels a family may be, relative to their largest value: two roundings of sums in another order. */
+const tolerance = 4e-5;
+
+/** Measures each task; tasks with one way only, and known ones, cost nothing. Throws what makes the plain kernels fail. */
+export async function tune(device: Device, tasks: readonly OpenTask[], { known = null, budgetMs = 100, onProgress }: TuneOptions = {}): Promise<Tuning> {
+  const identity = tuningIdentity(device.info);
+  const findings: Record<string, Finding> = known?.identity === identity ? { ...known.findings } : {};
+  const open = tasks.filter(({ key, ways }) => ways.length > 1 && !Object.hasOwn(findings, key));
+  for (const [i, task] of open.entries()) {
+    const finding = await measured(device, task, budgetMs);
+    findings[task.key] = finding;
+    onProgress?.(i + 1, open.length, task.key, finding);
+  }
+  return { version: 1, identity, findings };
+}
+
+async function measured(device: Device, task: OpenTask, budgetMs: number): Promise<Finding> {
+  const rng = Rng.for(0, task.key);
+  const inputs = task.inputs.map(({ shape }) => tensor(device, Float32Array.from({ length: sizeOf(shape) }, () => rng.uniform(-1, 1)), shape));
+  try {
+    const plain = task.ways.find(({ name }) => name === "plain");
+    if (!plain) throw new Error(`internal: ${task.key} has no plain family to check the others against.`);
+    const wanted = await once(device, task.key, plain, inputs);
+    const attempts: Attempt[] = [];
+    const able: { way: Way; at: number; firstMs: number }[] = [];
+    for (const way of task.ways) {
+      const { value, firstMs } = way === plain ? wanted : await once(device, task.key, way, inputs);
+      const error = relativeError(value, wanted.value);
+      if (error <= tolerance) able.push({ way, at: attempts.length, firstMs });
+      attempts.push({ family: way.name, timeMs: null, error, ...(error <= tolerance ? {} : { fault: `differs from the plain kernels by ${error.toExponential(1)}` }) });
+    }
+    const best = Math.min(...able.map(({ firstMs }) => firstMs));
+    const hopeful = able.filter(({ firstMs }) => firstMs <= hopeless * best);
+    const times = await sideBySide(device, task.key, hopeful, inputs, budgetMs);
+    for (const [i, { at }] of hopeful.entries()) attempts[at] = { ...(attempts[at] as Attempt), timeMs: times[i] ?? null };
+    return { winner: winnerAmong(attempts), attempts };
+  } finally {
+    for (const input of inputs) input.dispose();
+  }
+}
+
+/** The fastest; but the first, the guess, unless another is clearly faster. */
+export function winnerAmong(attempts: readonly Attempt[]): string {
+  const timed = attempts.filter((a): a is Attempt & { timeMs: number } => a.timeMs !== null && a.fault === undefined);
+  const [fastest] = [...timed].sort((a, b) => a.timeMs - b.timeMs);
+  const guess = timed.find((a) => a === attempts[0]);
+  const winner = guess && fastest && fastest.timeMs > clearly * guess.timeMs ? guess : fastest;
+  if (!winner) throw new Error("internal: no family of a task could be timed.");
+  return winner.family;
+}
+
+type Way = OpenTask["ways"][number];
+
+/** `times` computations, one after the other, as a plan of their own. */
+function planOf(device: Device, key: string, { name, compute }: Way, inputs: readonly Tensor[], times: number): Step<Tensor> {
+  return record(device, `tuning ${name} ${key}`, () => {
+    let y = compute(...inputs);
+    for (let i = 1; i < times; i++) y = compute(...inputs);
+    return y;
+  }, []);
+}
+
+/** The value, and the time of a second computation: the first may still compile. */
+async function once(device: Device, key: string, way: Way, inputs: readonly Tensor[]): Promise<{ value: Float32Array; firstMs: number }> {
+  const step = planOf(device, key, way, inputs, 1);
+  try {
+    await step.build();
+    const value = await step.run().floats();
+    return { value, firstMs: await timeOf(device, step) };
+  } finally {
+    step.dispose();
+  }
+}
+
+/** Median times of one computation of each way. Rounds alternate between the ways, so that a drift of the machine meets them all. */
+async function sideBySide(device: Device, key: string, ways: readonly { way: Way; firstMs: number }[], inputs: readonly Tensor[], budgetMs: number): Promise<number[]> {
+  const plans = ways.map(({ way, firstMs }) => {
+    const times = Math.max(1, Math.min(mostInARow, Math.floor(budgetMs / rounds / Math.max(firstMs, 1e-3))));
+    return { step: planOf(device, key, way, inputs, times), times, samples: [] as number[] };
+  });
+  try {
+    for (const { step } of plans) {
+      await step.build();
+      await timeOf(device, step);
+    }
+    for (let round = 0; round < rounds; round++) for (const { step, times, samples } of plans) samples.push((await timeOf(device, step)) / times);
+  } finally {
+    for (const { step } of plans) step.dispose();
+  }
+  return plans.map(({ samples }) => [...samples].sort((a, b) => a - b)[rounds >> 1] ?? Infinity);
+}
+
+async function timeOf(device: Device, step: Step<Tensor>): Promise<number> {
+  await device.idle();
+  const begin = performance.now();
+  step.run();
+  await device.idle();
+  return performance.now() - begin;
+}
+
+/** Largest difference relative to the largest wanted value; Infinity for what is not a number. */
+function relativeError(got: Float32Array, wanted: Float32Array): number {
+  let [scale, worst] = [0, 0];
+  for (let i = 0; i < wanted.length; i++) {
+    const [a, b] = [got[i] ?? NaN, wanted[i] ?? NaN];
+    scale = Math.max(scale, Math.abs(b));
+    const off = Math.abs(a - b);
+    if (!(off <= worst)) worst = Number.isNaN(off) ? Infinity : off;
+  }
+  return worst === 0 ? 0 : worst / scale;
+}
