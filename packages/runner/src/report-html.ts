@@ -56,7 +56,7 @@ ${settingsTable(report)}
 ${Object.entries(report.sources).map(([init, source]) => html`<dt>Weights, ${init}</dt><dd>${source}</dd>`)}</dl>
 <details><summary>The whole configuration</summary><pre>${JSON.stringify(config, null, 2)}</pre></details>
 <h2>Environment</h2>
-${environmentList(environment)}
+${environmentList(report)}
 </main>
 </body>
 </html>
@@ -143,12 +143,13 @@ ${confusion.length > 0 ? figure(html`<div class="panels">${confusion}</div>`, ht
 
 const adapterName = ({ adapter }: Pick<Environment, "adapter">): string => adapter.description || adapter.device || adapter.vendor || "an unnamed adapter";
 
-function environmentList({ adapter, runtime, system, roentgen, commit }: Environment): Markup {
+function environmentList({ environment: { adapter, runtime, system, roentgen, commit }, tunedKernels }: Report): Markup {
   const rows: readonly (readonly [string, string])[] = [
     ["Adapter", adapterName({ adapter })],
     ["Vendor, architecture, device", [adapter.vendor, adapter.architecture, adapter.device].map((part) => part || NONE).join(", ")],
     ["Kind", adapter.software ? "software: computes on the processor" : "GPU"],
     ["Dawn toggles", adapter.toggles.join(", ") || "none"],
+    ["Kernels", tunedKernels === 0 ? "chosen by prediction" : `chosen by prediction, for ${tunedKernels} shapes by measurement`],
     ["Runtime", runtime],
     ["System", system],
     ["roentgen", `${roentgen}${commit === null ? "" : `, commit ${commit}`}`],

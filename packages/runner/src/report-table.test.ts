@@ -16,7 +16,7 @@ describe("reportTable", () => {
         imagenet   3    83.95 ± 3.83   80.99 to 88.28     baseline             –           –      –
 
       Compared with imagenet: ns p >= 0.05, * < 0.05, ** < 0.01, *** < 0.001, **** < 0.0001, by Student's t-test.
-      12 trials in 8 min 25 s on llvmpipe (LLVM 19.1.4, 256 bits) (software)."
+      12 trials in 8 min 25 s on llvmpipe (LLVM 19.1.4, 256 bits) (software), Dawn toggles -timestamp_quantization."
     `);
   });
 
@@ -31,7 +31,7 @@ describe("reportTable", () => {
         random   1   73.20 ± –         –            –             –           –      –
 
       imagenet could not be had: offline. Nothing is compared; random ran alone.
-      2 trials in 1 min 21 s on llvmpipe (LLVM 19.1.4, 256 bits) (software)."
+      2 trials in 1 min 21 s on llvmpipe (LLVM 19.1.4, 256 bits) (software), Dawn toggles -timestamp_quantization."
     `);
   });
 
@@ -42,6 +42,6 @@ describe("reportTable", () => {
   });
 
   it("has only its last lines without a trial", () => {
-    expect(reportTable({ ...fixtureReport(), trials: [], cells: [], comparisons: [], seconds: 0 })).toBe("0 trials in 0.0 s on llvmpipe (LLVM 19.1.4, 256 bits) (software).");
+    expect(reportTable({ ...fixtureReport(), trials: [], cells: [], comparisons: [], seconds: 0 })).toBe("0 trials in 0.0 s on llvmpipe (LLVM 19.1.4, 256 bits) (software), Dawn toggles -timestamp_quantization.");
   });
 });

@@ -15,7 +15,7 @@ export function reportTable(report: Report): string {
   const notes = [
     ...missing(report).map(oneLine),
     ...(report.config.baseline && report.comparisons.length > 0 ? [`Compared with ${oneLine(report.config.baseline)}: ns p >= 0.05, * < 0.05, ** < 0.01, *** < 0.001, **** < 0.0001, by Student's t-test.`] : []),
-    `${report.trials.length} ${report.trials.length === 1 ? "trial" : "trials"} in ${duration(report.seconds)} on ${oneLine(adapter.description || adapter.device || adapter.vendor || "an unnamed adapter")}${adapter.software ? " (software)" : ""}.`,
+    `${report.trials.length} ${report.trials.length === 1 ? "trial" : "trials"} in ${duration(report.seconds)} on ${oneLine(adapter.description || adapter.device || adapter.vendor || "an unnamed adapter")}${adapter.software ? " (software)" : ""}${adapter.toggles.length > 0 ? `, Dawn toggles ${oneLine(adapter.toggles.join(" "))}` : ""}.`,
   ];
   return [...blocks, notes.join("\n")].join("\n\n");
 }

@@ -117,6 +117,8 @@ export interface Report {
   readonly format: 1;
   readonly config: StudyConfig;
   readonly environment: Environment;
+  /** Tasks whose kernels were chosen by measurement; for all others prediction chose. */
+  readonly tunedKernels: number;
   readonly data: Readonly<Record<string, DataSummary>>;
   /** Initialisations that could not be had, and why. Their cells are absent. */
   readonly unavailable: Readonly<Record<string, string>>;

@@ -81,7 +81,7 @@ withDevice("runStudy", (device) => {
       const datasets = async (name: string) => watched(syntheticDataset(name as "mask"), () => ++drawn === stop && controller.abort());
       await expect(study(config, resumed, { datasets, signal: controller.signal })).rejects.toThrow(StudyInterrupted);
     }
-    expect([...resumed.files.keys()]).toEqual(["trials/corner-random-0.state"]);
+    expect([...resumed.files.keys()]).toEqual(["kernels.json", "trials/corner-random-0.state"]);
     // A kill leaves the last state written and nothing else.
     const killed = new Error("killed");
     let results = 0;

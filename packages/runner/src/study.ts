@@ -6,6 +6,7 @@ import { CheckpointError, hashString, mix32, RoentgenError } from "@roentgen/cor
 import { formatSafetensors, numericsToMetadata, imagenetInput } from "@roentgen/checkpoints";
 import type { Dataset } from "@roentgen/data";
 import type { Device } from "@roentgen/gpu";
+import type { Winners } from "@roentgen/tensor";
 import type { StudyConfig, TaskConfig } from "./config.ts";
 import type { Listener, StudyEvent } from "./events.ts";
 import { inputOf, type InitSource, type LoadedInit } from "./inits.ts";
@@ -14,6 +15,7 @@ import { cellsOf, comparisonsOf, formatReport } from "./report.ts";
 import { reportHtml } from "./report-html.ts";
 import type { DataSummary, Environment, Report, TrialResult } from "./results.ts";
 import type { Store } from "./store.ts";
+import { keepKernels } from "./study-kernels.ts";
 import { Trial, type TrialSpec } from "./trial.ts";
 import { formatTrialState, parseTrialState } from "./trial-state.ts";
 
@@ -25,6 +27,8 @@ export interface StudyOptions {
   readonly inits: ReadonlyMap<string, InitSource>;
   readonly store: Store;
   readonly environment: Environment;
+  /** Kernels found by measurement, for a study that begins; one that goes on keeps its own. */
+  readonly tuning?: Winners;
   readonly listener?: Listener;
   /** Aborted: the step under way ends, its state is saved, and `StudyInterrupted` is thrown. */
   readonly signal?: AbortSignal;
@@ -56,6 +60,7 @@ const never = new AbortController().signal;
 /** Runs a study to its end and returns its report, which is also in the store (report.json, report.html, models/). */
 export async function runStudy(options: StudyOptions): Promise<Report> {
   const { config, device, store, environment, signal = never, listener = () => undefined } = options;
+  const kernels = await keepKernels(store, device, options.tuning);
   const loaded = await loadInits(options);
   const unavailable = Object.fromEntries([...loaded].flatMap(([name, init]) => (init.kind === "unavailable" ? [[name, init.reason]] : [])));
   const sets = await loadDatasets(options);
@@ -70,7 +75,7 @@ export async function runStudy(options: StudyOptions): Promise<Report> {
   const report = (): Report => {
     const trials = planned.flatMap((p) => results.get(p.name) ?? []);
     return {
-      format: 1, config, environment, unavailable, trials, cells: cellsOf(config, trials), comparisons: comparisonsOf(config, trials),
+      format: 1, config, environment, tunedKernels: kernels.size, unavailable, trials, cells: cellsOf(config, trials), comparisons: comparisonsOf(config, trials),
       data: Object.fromEntries([...sets].map(([task, set]) => [task, summaryOf(set)])),
       sources: Object.fromEntries(config.inits.map((name) => [name, options.inits.get(name)?.description ?? ""])),
       seconds: trials.reduce((sum, t) => sum + t.seconds, 0),

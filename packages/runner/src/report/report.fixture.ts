@@ -75,6 +75,7 @@ export function fixtureReport(options: FixtureOptions = {}): Report {
       roentgen: "0.1.0", commit: "0123456789abcdef0123456789abcdef01234567", runtime: "Node v20.20.2", system: "linux x64",
       adapter: { vendor: "mesa", architecture: "", device: "llvmpipe", description: "llvmpipe (LLVM 19.1.4, 256 bits)", software: true, toggles: ["-timestamp_quantization"] },
     },
+    tunedKernels: 12,
     data: {
       plane: { name: "plane", hash: "9f".repeat(32), classes, images: { train: 114, validation: 48, test: 96 }, subjects },
       brain: { name: "brain", hash: "3c".repeat(32), classes: ["brain"], images: { train: 60, validation: 24, test: 48 }, subjects: { train: ["colin27"], validation: ["colin27"], test: ["itk-t1"] } },
