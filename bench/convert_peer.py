@@ -3,6 +3,7 @@
     python3 convert_peer.py IN.pth OUT.safetensors SECONDS
 """
 import json
+import os
 import re
 import sys
 import time
@@ -20,4 +21,6 @@ while len(ms) < 5 or time.perf_counter() < end:
     start = time.perf_counter()
     save_file(torch.load(source, weights_only=True), target)
     ms.append(1e3 * (time.perf_counter() - start))
-print(json.dumps({"ms": ms, "base": base, "peak": resident()}))
+    kept = os.path.getsize(target)
+    os.remove(target)
+print(json.dumps({"ms": ms, "base": base, "peak": resident(), "kept": kept}))

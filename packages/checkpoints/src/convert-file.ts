@@ -1,10 +1,10 @@
-import { open, rename, rm } from "node:fs/promises";
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { CheckpointError, type StateDict } from "@roentgen/core";
 import { type OpenedFile, withWeightFile } from "./file-source.ts";
 import { type Conversion, convertContainer, type ConversionReport, type ConvertOptions, readAll } from "./methods/convert.ts";
 import type { Numerics } from "./numerics.ts";
-import { streamSafetensors } from "./safetensors-write.ts";
+import { safetensorsLayout, streamSafetensors } from "./safetensors-write.ts";
 
 export type ConvertFileOptions = Omit<ConvertOptions, "fileName">;
 
@@ -18,67 +18,83 @@ export interface ConvertedFile {
 }
 
 /**
- * Converts a weight file to safetensors, a tensor at a time. The result is on disk for good before it gets its name: a
- * conversion that fails leaves no file.
+ * Converts a weight file to safetensors, a tensor at a time, under a temporary name until it is whole: a conversion that fails or is
+ * killed leaves no file under the result's name. It is not forced to the disk first, which would take as long as all the rest: a
+ * machine that loses its power meanwhile may keep a file that is too short, which every reader refuses and a second run replaces.
  *
  * @param out  path of the result; without it the file is only examined, every tensor's name and shape included
  * @throws CheckpointError as `convertContainer`
  */
 export async function convertFile(path: string, out: string | undefined, options: ConvertFileOptions = {}): Promise<ConvertedFile> {
   return withWeightFile(path, async (file) => {
-    const { conversion, metadata, source } = await convertOpened(file, options);
-    const described = { report: conversion.report, numerics: conversion.numerics, metadata, source };
-    return out === undefined ? described : { ...described, written: await writeStream(out, streamSafetensors(conversion.tensors, metadata)) };
-  });
+    const conversion = await convertContainer(file.container, { ...options, fileName: file.name });
+    if (out === undefined) return describe(conversion, file, await file.sha256());
+    return writeWhole(out, async (target) => {
+      // The file is hashed while its tensors are written. The header, which holds the hash, has room kept for it and comes last.
+      const bytes = await writePieces(target, streamSafetensors(conversion.tensors, describe(conversion, file, "0".repeat(64)).metadata));
+      const described = describe(conversion, file, await file.sha256());
+      await writeAll(target, safetensorsLayout(conversion.tensors, described.metadata).header, 0);
+      return { ...described, written: { path: out, bytes } };
+    });
+  }, { hashAtOnce: true });
 }
 
 /** A weight file as a state dict in memory. @throws CheckpointError as `convertContainer` */
 export async function loadConverted(path: string, options: ConvertFileOptions = {}): Promise<ConvertedFile & { readonly tensors: StateDict }> {
   return withWeightFile(path, async (file) => {
-    const { conversion, metadata, source } = await convertOpened(file, options);
-    return { report: conversion.report, numerics: conversion.numerics, metadata, source, tensors: await readAll(conversion.tensors) };
-  });
+    const conversion = await convertContainer(file.container, { ...options, fileName: file.name });
+    return { ...describe(conversion, file, await file.sha256()), tensors: await readAll(conversion.tensors) };
+  }, { hashAtOnce: true });
 }
 
-async function convertOpened(file: OpenedFile, options: ConvertFileOptions): Promise<{ conversion: Conversion; metadata: Map<string, string>; source: ConvertedFile["source"] }> {
-  const conversion = await convertContainer(file.container, { ...options, fileName: file.name });
-  const source = { name: file.name, bytes: file.bytes, sha256: await file.sha256() };
-  const metadata = new Map([...conversion.metadata, ["roentgen.source_file", source.name], ["roentgen.source_bytes", String(source.bytes)], ["roentgen.source_sha256", source.sha256]]);
-  return { conversion, metadata, source };
+function describe({ report, numerics, metadata }: Conversion, { name, bytes }: OpenedFile, sha256: string): ConvertedFile {
+  const noted = new Map([...metadata, ["roentgen.source_file", name], ["roentgen.source_bytes", String(bytes)], ["roentgen.source_sha256", sha256]]);
+  return { report, numerics, metadata: noted, source: { name, bytes, sha256 } };
 }
 
-/** Half a mebibyte at once, so that hundreds of small tensors do not become hundreds of writes. */
-const writeBytes = 1 << 19;
-
-async function writeStream(path: string, pieces: AsyncIterable<Uint8Array>): Promise<{ path: string; bytes: number }> {
+/** Lets `write` fill a new file beside `path`, which gets that name when it is done. */
+async function writeWhole<T>(path: string, write: (target: FileHandle) => Promise<T>): Promise<T> {
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.part`);
-  let bytes = 0;
+  const target = await open(temporary, "wx").catch((error: NodeJS.ErrnoException) => {
+    throw new CheckpointError(`${path} cannot be written: ${error.message}.`);
+  });
   try {
-    const file = await open(temporary, "wx").catch((error: NodeJS.ErrnoException) => {
-      throw new CheckpointError(`${path} cannot be written: ${error.message}.`);
-    });
-    try {
-      let waiting: Uint8Array[] = [];
-      let waitingBytes = 0;
-      const flush = async () => {
-        if (waitingBytes > 0) await file.writeFile(waiting.length === 1 ? waiting[0]! : Buffer.concat(waiting));
-        waiting = [];
-        waitingBytes = 0;
-      };
-      for await (const piece of pieces) {
-        bytes += piece.length;
-        waiting.push(piece);
-        waitingBytes += piece.length;
-        if (waitingBytes >= writeBytes) await flush();
-      }
-      await flush();
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    const result = await write(target).finally(() => target.close());
     await rename(temporary, path);
-  } finally {
+    return result;
+  } catch (error) {
     await rm(temporary, { force: true });
+    throw error;
   }
-  return { path, bytes };
+}
+
+/** Small pieces are gathered, so that hundreds of small tensors do not become hundreds of writes. */
+const gatheredBytes = 1 << 19;
+
+/** Returns their bytes together. */
+async function writePieces(target: FileHandle, pieces: AsyncIterable<Uint8Array>): Promise<number> {
+  const gathered = new Uint8Array(gatheredBytes);
+  let waiting = 0;
+  let written = 0;
+  const write = async (piece: Uint8Array) => {
+    await writeAll(target, piece, written);
+    written += piece.length;
+  };
+  for await (const piece of pieces) {
+    if (waiting + piece.length > gatheredBytes) {
+      await write(gathered.subarray(0, waiting));
+      waiting = 0;
+    }
+    if (piece.length > gatheredBytes) await write(piece);
+    else {
+      gathered.set(piece, waiting);
+      waiting += piece.length;
+    }
+  }
+  await write(gathered.subarray(0, waiting));
+  return written;
+}
+
+async function writeAll(target: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) done += (await target.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
 }

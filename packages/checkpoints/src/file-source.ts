@@ -1,10 +1,14 @@
-import { createHash } from "node:crypto";
+import { readSync } from "node:fs";
 import { type FileHandle, open, readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, sep } from "node:path";
 import { CheckpointError } from "@roentgen/core";
 import type { Container } from "./containers/container.ts";
 import { openContainer } from "./containers/open.ts";
-import { checkRange, chunksOf, type RandomAccess } from "./random-access.ts";
+import { type Hashing, hashInThread } from "./file-hash.ts";
+import { checkRange, type RandomAccess } from "./random-access.ts";
+
+/** Less than that is read sooner than another thread is asked to: a checkpoint has hundreds of small tensors. */
+const smallBytes = 1 << 15;
 
 /** A file, read in the ranges asked for. */
 async function fileSource(path: string, handles: FileHandle[]): Promise<RandomAccess> {
@@ -14,12 +18,13 @@ async function fileSource(path: string, handles: FileHandle[]): Promise<RandomAc
   return {
     name: basename(path),
     size,
-    read: async (offset, length) => {
+    read: async (offset, length, into) => {
       checkRange(basename(path), size, offset, length);
-      const bytes = new Uint8Array(length);
+      const bytes = into && into.length >= length ? into.subarray(0, length) : new Uint8Array(length);
       for (let filled = 0; filled < length; ) {
-        const { bytesRead } = await handle.read(bytes, filled, length - filled, offset + filled);
-        if (bytesRead === 0) throw new CheckpointError(`${basename(path)}: the file became shorter while it was read.`);
+        const [at, left] = [offset + filled, length - filled];
+        const bytesRead = length <= smallBytes ? readSync(handle.fd, bytes, filled, left, at) : (await handle.read(bytes, filled, left, at)).bytesRead;
+        if (bytesRead === 0) throw becameShorter(path);
         filled += bytesRead;
       }
       return bytes;
@@ -32,20 +37,33 @@ export interface OpenedFile {
   readonly container: Container;
   readonly name: string;
   readonly bytes: number;
-  /** SHA-256 of the file itself (of a TensorFlow checkpoint: of its index). Reads it all. */
+  /** SHA-256 of the file itself (of a TensorFlow checkpoint: of its index). Reads it all, in a thread of its own. */
   readonly sha256: () => Promise<string>;
+}
+
+export interface WeightFileOptions {
+  /** Begins to hash the file before it is looked at, where its SHA-256 will be asked for. */
+  readonly hashAtOnce?: boolean;
 }
 
 /**
  * Opens a weight file, or a folder with one TensorFlow checkpoint or tfjs model, for as long as `use` runs.
  * @throws CheckpointError if there is no such file, or it is none that is known, or damaged
  */
-export async function withWeightFile<T>(path: string, use: (file: OpenedFile) => Promise<T>): Promise<T> {
+export async function withWeightFile<T>(path: string, use: (file: OpenedFile) => Promise<T>, { hashAtOnce = false }: WeightFileOptions = {}): Promise<T> {
   const handles: FileHandle[] = [];
+  let hashing: Hashing | null = null;
   try {
     const main = await mainFile(path);
     const folder = dirname(main);
     const source = await fileSource(main, handles);
+    const { fd } = handles[0]!;
+    const sha256 = async (): Promise<string> => {
+      const sum = await (hashing ??= hashInThread(fd, source.size)).sha256;
+      if (sum === null) throw becameShorter(main);
+      return sum;
+    };
+    if (hashAtOnce) sha256().catch(() => undefined);
     const container = await openContainer(source, {
       findBeside: async (name) => {
         const beside = join(folder, name);
@@ -54,11 +72,14 @@ export async function withWeightFile<T>(path: string, use: (file: OpenedFile) =>
         return fileSource(beside, handles);
       },
     });
-    return await use({ container, name: source.name, bytes: source.size, sha256: () => sha256Of(source) });
+    return await use({ container, name: source.name, bytes: source.size, sha256 });
   } finally {
+    await (hashing as Hashing | null)?.stop();
     await Promise.all(handles.map((handle) => handle.close()));
   }
 }
+
+const becameShorter = (path: string): CheckpointError => new CheckpointError(`${basename(path)}: the file became shorter while it was read.`);
 
 const isFile = (path: string): Promise<boolean> => stat(path).then((facts) => facts.isFile(), () => false);
 
@@ -75,10 +96,4 @@ async function mainFile(path: string): Promise<string> {
   const [only] = main;
   if (only === undefined || main.length > 1) throw new CheckpointError(`${path}: a folder with ${main.length} checkpoints (.index) or models (model.json), expected one. Name the file.`);
   return join(path, only);
-}
-
-async function sha256Of(source: RandomAccess): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const chunk of chunksOf(source)) hash.update(chunk);
-  return hash.digest("hex");
 }

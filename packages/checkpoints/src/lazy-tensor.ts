@@ -5,17 +5,20 @@ import type { RandomAccess } from "./random-access.ts";
 export class LazyTensor {
   readonly dtype: DType;
   readonly shape: Shape;
-  readonly #read: () => Promise<HostTensor>;
+  readonly #read: (into?: Uint8Array) => Promise<HostTensor>;
 
-  constructor(dtype: DType, shape: Shape, read: () => Promise<HostTensor>) {
+  constructor(dtype: DType, shape: Shape, read: (into?: Uint8Array) => Promise<HostTensor>) {
     this.dtype = dtype;
     this.shape = shape;
     this.#read = read;
   }
 
-  /** Reads the data, row-major and contiguous. Nothing is kept: a second call reads again. */
-  read(): Promise<HostTensor> {
-    return this.#read();
+  /**
+   * Reads the data, row-major and contiguous. Nothing is kept: a second call reads again.
+   * @param into  memory that the data may be put into; its offset is a multiple of 8
+   */
+  read(into?: Uint8Array): Promise<HostTensor> {
+    return this.#read(into);
   }
 
   get bytes(): number {
@@ -60,11 +63,11 @@ export function stridedTensor(who: string, { dtype, shape, strides = stridesOf(s
   }
   const size = elementBytes[dtype];
   const contiguous = stridesOf(shape).every((stride, axis) => shape[axis]! <= 1 || stride === strides[axis]);
-  return new LazyTensor(dtype, shape, async () => {
+  return new LazyTensor(dtype, shape, async (into) => {
     if (Math.max(span, count) * size > spareSpanBytes + 16 * Math.min(span, count) * size) {
       throw new CheckpointError(`${who}: ${format(dtype, shape)} is a view that spans ${span} elements. Save a contiguous copy of it first.`);
     }
-    const bytes = count === 0 ? new Uint8Array() : await (await data()).read(offset * size, span * size);
+    const bytes = count === 0 ? new Uint8Array() : await (await data()).read(offset * size, span * size, into);
     const elements = asArray(dtype, bytes, span, bigEndian);
     return hostTensor(dtype, shape, contiguous ? elements : gather(dtype, elements, shape, strides));
   });

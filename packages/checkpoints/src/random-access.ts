@@ -9,9 +9,10 @@ export interface RandomAccess {
   readonly size: number;
   /**
    * Exactly `length` bytes from `offset`; the caller does not write to them.
+   * @param into  memory that they may be put into, which spares the source from taking fresh memory. They may also lie elsewhere
    * @throws CheckpointError if the range reaches beyond the end
    */
-  read(offset: number, length: number): Promise<Uint8Array>;
+  read(offset: number, length: number, into?: Uint8Array): Promise<Uint8Array>;
 }
 
 /** Throws CheckpointError unless the range lies inside `size` bytes. Every read of every source begins with this. */
@@ -47,18 +48,19 @@ export function windowOf(source: RandomAccess, offset: number, length: number, n
   return {
     name,
     size: length,
-    read: async (from, count) => {
+    read: async (from, count, into) => {
       checkRange(name, length, from, count);
-      return source.read(offset + from, count);
+      return source.read(offset + from, count, into);
     },
   };
 }
 
 const chunkBytes = 1 << 20;
 
-/** All of a source, a mebibyte at a time. */
+/** All of a source, a mebibyte at a time. A chunk is good until the next is asked for: their memory is the same. */
 export async function* chunksOf(source: RandomAccess): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < source.size; at += chunkBytes) yield source.read(at, Math.min(chunkBytes, source.size - at));
+  const into = new Uint8Array(Math.min(chunkBytes, source.size));
+  for (let at = 0; at < source.size; at += chunkBytes) yield source.read(at, Math.min(chunkBytes, source.size - at), into);
 }
 
 /** Reads a source from front to back. Numbers are synchronous: `refill` first, whenever `low` says so. */

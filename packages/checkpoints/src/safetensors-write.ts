@@ -71,15 +71,21 @@ export function formatSafetensors(tensors: ReadonlyMap<string, HostTensor>, meta
   return out;
 }
 
+/** A tensor of more bytes gets memory of its own. */
+const mostScratchBytes = 64 * 2 ** 20;
+
 /**
- * The bytes of a safetensors file, one piece after another: the header, then tensor by tensor. Only one tensor is in memory at a time.
+ * The bytes of a safetensors file, one piece after another: the header, then tensor by tensor. Only one tensor is in memory at a
+ * time: a piece is good until the next is asked for.
  * @throws CheckpointError as `safetensorsLayout`, and whatever reading a tensor throws
  */
 export async function* streamSafetensors(tensors: ReadonlyMap<string, LazyTensor>, metadata: ReadonlyMap<string, string> = new Map()): AsyncGenerator<Uint8Array> {
   const { header, order } = safetensorsLayout(tensors, metadata);
   yield header;
+  // One piece of memory for all: fresh memory for each costs as much time as reading into it.
+  const scratch = new Uint8Array(Math.min(Math.max(...[...tensors.values()].map((tensor) => tensor.bytes), 0), mostScratchBytes));
   for (const name of order) {
-    const { data } = await tensors.get(name)!.read();
+    const { data } = await tensors.get(name)!.read(scratch);
     yield new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   }
 }

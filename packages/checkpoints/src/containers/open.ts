@@ -87,7 +87,7 @@ async function openSafetensors(source: RandomAccess, head: Uint8Array, made: Mad
   const root: Dict = new Map<Value, Value>();
   for (const [name, { dtype, shape, begin, end: stop }] of tensors) {
     const elements = shape.reduce((product, n) => product * n, 1);
-    const data = { ...source, size: stop - begin, read: (offset: number, length: number) => source.read(begin + offset, length) };
+    const data = { ...source, size: stop - begin, read: (offset: number, length: number, into?: Uint8Array) => source.read(begin + offset, length, into) };
     root.set(name, stridedTensor(`${source.name}: ${quote(name)}`, { dtype, shape, elements, data: () => data }));
   }
   return made("safetensors", root, metadata);

@@ -75,8 +75,8 @@ function readVariable(index: RandomAccess, file: RandomAccess, name: string, ent
   const window = windowOf(file, offset, bytes, `${file.name}: ${name}`);
   const data: RandomAccess = {
     ...window,
-    read: async (from, count) => {
-      const read = await window.read(from, count);
+    read: async (from, count, into) => {
+      const read = await window.read(from, count, into);
       let sum = 0;
       if (count === bytes) sum = crc32c(read);
       else for await (const chunk of chunksOf(window)) sum = crc32c(chunk, sum);

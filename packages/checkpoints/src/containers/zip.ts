@@ -123,8 +123,8 @@ export async function openZipMember(source: RandomAccess, member: ZipMember): Pr
   return {
     name,
     size: packed.size,
-    read: async (offset, length) => {
-      const bytes = await packed.read(offset, length);
+    read: async (offset, length, into) => {
+      const bytes = await packed.read(offset, length, into);
       if (!checked) {
         let crc = 0;
         if (length === packed.size) crc = crc32(bytes);

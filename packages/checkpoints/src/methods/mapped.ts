@@ -49,8 +49,8 @@ export const zeroCount = new LazyTensor("i64", [], async () => hostTensor("i64",
 
 /** The same data in another shape of the same size. */
 export const reshaped = (tensor: LazyTensor, shape: Shape): LazyTensor =>
-  new LazyTensor(tensor.dtype, shape, async () => {
-    const { dtype, data } = await tensor.read();
+  new LazyTensor(tensor.dtype, shape, async (into) => {
+    const { dtype, data } = await tensor.read(into);
     return hostTensor(dtype, shape, data);
   });
 
