@@ -8,14 +8,14 @@ const later = new Map([["conv2d a", "plain"]]);
 
 it("keeps the kernels that a study began with", async () => {
   const store = memoryStore();
-  expect(await keepKernels(store, nullDevice(), first)).toEqual(first);
-  expect(await keepKernels(store, nullDevice(), later)).toEqual(first);
+  expect(await keepKernels(store, nullDevice(), async () => first)).toEqual(first);
+  expect(await keepKernels(store, nullDevice(), async () => later)).toEqual(first);
 });
 
 it("keeps that nothing was tuned", async () => {
   const store = memoryStore();
-  await keepKernels(store, nullDevice());
-  expect(await keepKernels(store, nullDevice(), later)).toEqual(new Map());
+  await keepKernels(store, nullDevice(), async () => new Map());
+  expect(await keepKernels(store, nullDevice(), async () => later)).toEqual(new Map());
 });
 
 it.each([
@@ -25,6 +25,6 @@ it.each([
 ])("replaces a choice %s", async (_, text) => {
   const store = memoryStore();
   await store.write("kernels.json", new TextEncoder().encode(text));
-  expect(await keepKernels(store, nullDevice(), first)).toEqual(first);
-  expect(await keepKernels(store, nullDevice(), later)).toEqual(first);
+  expect(await keepKernels(store, nullDevice(), async () => first)).toEqual(first);
+  expect(await keepKernels(store, nullDevice(), async () => later)).toEqual(first);
 });

@@ -7,11 +7,11 @@ import type { Store } from "./store.ts";
 
 const file = "kernels.json";
 
-/** Uses the choice that the store keeps for this adapter, else `offered`, which is kept from now on. Returns what is used. */
-export async function keepKernels(store: Store, device: Device, offered: Winners = new Map()): Promise<Winners> {
+/** Uses the choice that the store keeps for this adapter, else the one that is made now, which is kept from now on. Returns what is used. */
+export async function keepKernels(store: Store, device: Device, choose: () => Promise<Winners>): Promise<Winners> {
   const adapter = device.info.description || device.info.device;
   const kept = keptFor(adapter, await store.read(file));
-  const winners = kept ?? offered;
+  const winners = kept ?? (await choose());
   if (!kept) await store.write(file, new TextEncoder().encode(`${JSON.stringify({ adapter, winners: Object.fromEntries(winners) }, null, 1)}\n`));
   useTuning(device, winners);
   return winners;
@@ -25,6 +25,6 @@ function keptFor(adapter: string, bytes: Uint8Array | null): Winners | null {
     const entries = Object.entries(winners as Record<string, unknown>).filter((entry): entry is [string, string] => typeof entry[1] === "string");
     return new Map(entries);
   } catch {
-    return null; // A file that is no JSON was not written by us: what is offered replaces it.
+    return null; // A file that is no JSON was not written by us: another choice replaces it.
   }
 }

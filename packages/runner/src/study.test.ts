@@ -68,6 +68,21 @@ withDevice("runStudy", (device) => {
     runStudy({ config, store, device: device(), environment, datasets: async (name) => syntheticDataset(name as "mask"), inits: new Map([["random", randomInit], ["pretrained", pretrained]]), ...more });
   const config = parseStudy(yaml);
 
+  it("offers what it computes for tuning when it begins, and keeps what was found", async () => {
+    const store = memoryStore();
+    const stopped = AbortSignal.abort();
+    const offered: string[][] = [];
+    const tuning: StudyOptions["tuning"] = async (tasks) => {
+      offered.push(tasks.map(({ key }) => key));
+      return new Map(tasks.slice(0, 1).map(({ key }) => [key, "plain"]));
+    };
+    for (let i = 0; i < 2; i++) await expect(study(config, store, { signal: stopped, tuning })).rejects.toThrow(StudyInterrupted);
+    const [keys = [], ...again] = offered;
+    expect(again).toEqual([]);
+    expect(["forward", "backwardX", "backwardWeight"].map((d) => keys.some((key) => key.startsWith(`conv2d.${d} f32`)))).toEqual([true, true, true]);
+    expect(new TextDecoder().decode((await store.read("kernels.json")) ?? undefined)).toContain(`${JSON.stringify(keys[0])}: "plain"`);
+  });
+
   it("ends with the same numbers, bit for bit, whether interrupted in the middle of an epoch, killed, or not at all", async () => {
     const whole = memoryStore();
     const config = { ...parseStudy(yaml), trials: 1 };

@@ -6,7 +6,7 @@ import { CheckpointError, hashString, mix32, RoentgenError } from "@roentgen/cor
 import { formatSafetensors, numericsToMetadata, imagenetInput } from "@roentgen/checkpoints";
 import type { Dataset } from "@roentgen/data";
 import type { Device } from "@roentgen/gpu";
-import type { Winners } from "@roentgen/tensor";
+import { collectTasks, type OpenTask, type Winners } from "@roentgen/tensor";
 import type { StudyConfig, TaskConfig } from "./config.ts";
 import type { Listener, StudyEvent } from "./events.ts";
 import { inputOf, type InitSource, type LoadedInit } from "./inits.ts";
@@ -27,8 +27,8 @@ export interface StudyOptions {
   readonly inits: ReadonlyMap<string, InitSource>;
   readonly store: Store;
   readonly environment: Environment;
-  /** Kernels found by measurement, for a study that begins; one that goes on keeps its own. */
-  readonly tuning?: Winners;
+  /** Chooses kernels for what the study computes, when it begins; one that goes on keeps its own. Default: by prediction. */
+  readonly tuning?: (tasks: readonly OpenTask[]) => Promise<Winners>;
   readonly listener?: Listener;
   /** Aborted: the step under way ends, its state is saved, and `StudyInterrupted` is thrown. */
   readonly signal?: AbortSignal;
@@ -60,12 +60,16 @@ const never = new AbortController().signal;
 /** Runs a study to its end and returns its report, which is also in the store (report.json, report.html, models/). */
 export async function runStudy(options: StudyOptions): Promise<Report> {
   const { config, device, store, environment, signal = never, listener = () => undefined } = options;
-  const kernels = await keepKernels(store, device, options.tuning);
   const loaded = await loadInits(options);
   const unavailable = Object.fromEntries([...loaded].flatMap(([name, init]) => (init.kind === "unavailable" ? [[name, init.reason]] : [])));
   const sets = await loadDatasets(options);
   const planned = plan(config).filter((p) => !(p.initName in unavailable));
+  const specOf = (p: Planned): TrialSpec => ({ ...p, dataset: sets.get(p.taskName) as Dataset, init: loaded.get(p.initName) as LoadedInit });
   const identity = (p: Planned) => trialIdentity(p, sets.get(p.taskName) as Dataset, device, options.inits.get(p.initName));
+  const kernels = await keepKernels(store, device, async () => {
+    const { tuning } = options;
+    return tuning ? tuning(tasksOf(device, planned.map((p) => specOf(p)))) : new Map();
+  });
   const results = new Map<string, TrialResult>();
   for (const p of planned) {
     const result = await readResult(store, p.name, identity(p));
@@ -85,9 +89,7 @@ export async function runStudy(options: StudyOptions): Promise<Report> {
   for (const [index, p] of planned.entries()) {
     if (results.has(p.name)) continue;
     if (options.finish?.aborted) break;
-    const dataset = sets.get(p.taskName) as Dataset;
-    const spec: TrialSpec = { ...p, dataset, init: loaded.get(p.initName) as LoadedInit };
-    const result = await runTrial(spec, { ...options, signal, listener: progress.listen(listener, p.name) }, identity(p), { index, of: planned.length });
+    const result = await runTrial(specOf(p), { ...options, signal, listener: progress.listen(listener, p.name) }, identity(p), { index, of: planned.length });
     if (!result) throw new StudyInterrupted(`study "${config.name}" was interrupted in ${p.name}; its state is saved. Run the same command again to go on.`);
     results.set(p.name, result);
     listener({ kind: "result", trial: p.name, result });
@@ -96,6 +98,14 @@ export async function runStudy(options: StudyOptions): Promise<Report> {
   const final = report();
   await writeReport(store, final);
   return final;
+}
+
+/** What the steps of these trials compute; one trial of each task tells. */
+function tasksOf(device: Device, specs: readonly TrialSpec[]): OpenTask[] {
+  const first = new Map(specs.map((spec) => [spec.taskName, spec]));
+  return collectTasks(device, () => {
+    for (const spec of first.values()) device.scope(() => new Trial(device, spec)).dispose();
+  });
 }
 
 async function runTrial(spec: TrialSpec, options: StudyOptions & { listener: Listener; signal: AbortSignal }, identity: string, at: { index: number; of: number }): Promise<TrialResult | null> {
