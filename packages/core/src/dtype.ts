@@ -1,4 +1,4 @@
-/** Element types of host tensors and files. Tensors on a device use `f32`, `u32`, `i32` and `u8` (four to a 32-bit word). */
+/** Element types of host tensors and files. Tensors on a device use `f32`, `f16`, `u32`, `i32` and `u8` (packed in 32-bit words). */
 export type DType = "f32" | "f16" | "bf16" | "f64" | "u8" | "i8" | "bool" | "u16" | "i16" | "u32" | "i32" | "u64" | "i64";
 
 /** Bytes of one element. */

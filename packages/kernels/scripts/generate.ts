@@ -34,6 +34,12 @@ function scalarOf(type: TypeInfo, where: string): Binding["element"] {
   return scalar;
 }
 
+/** What a storage buffer holds: in a packed twin, pairs of f16 lie in `stored`, a `vec2u`. */
+function elementOf(type: TypeInfo, source: string, where: string): Binding["element"] {
+  const packed = type instanceof ArrayInfo && /^alias stored = vec2u;/m.test(source) && /^(vec2u|vec2|stored)$/.test(type.format.name);
+  return packed ? "f16" : scalarOf(type, where);
+}
+
 function paramsOf(variable: VariableInfo, where: string): Face["params"] {
   const struct = variable.type;
   if (!(struct instanceof StructInfo)) throw new Error(`${where}: params must be a struct`);
@@ -58,7 +64,7 @@ function faceOf(file: string, source: string, entry: FunctionInfo): Face {
     }
     if (variable.resourceType !== ResourceType.Storage) throw new Error(`${where}: ${variable.name} is not a storage buffer`);
     if (bindings.some((b) => b.index === variable.binding)) throw new Error(`${where}: two buffers at binding ${variable.binding}`);
-    bindings.push({ name: variable.name, index: variable.binding, access: variable.access === "read_write" ? "read_write" : "read", element: scalarOf(variable.type, where) });
+    bindings.push({ name: variable.name, index: variable.binding, access: variable.access === "read_write" ? "read_write" : "read", element: elementOf(variable.type, source, where) });
   }
   const overrides: Record<string, number> = {};
   for (const [, name, text] of source.matchAll(/^override\s+(\w+)\s*(?::\s*\w+)?\s*=?\s*([^;]*);/gm)) {
@@ -122,14 +128,38 @@ function snapshotLines(stem: string, faces: Face[]): string[] {
 /** What is wrong: the other files are written all the same, then the run fails. */
 const broken: string[] = [];
 
-/** A shader, and its twins: `alias lanes = vec4f; // .scalar: f32` makes `<stem>.scalar`, the same text with the other type on such lines. */
+/**
+ * A shader, and its twins: the same text where a line says what stands in its place there. `// .half: <line>` after a line, or alone
+ * on a line below it, is that line in the twin `<stem>.half`; after an alias, the type is enough: `alias lanes = vec4f; // .scalar: f32`.
+ * Alone below an empty line, it is a line more.
+ */
 function variantsOf(file: string): { file: string; stem: string; source: string }[] {
   const stem = file.slice(0, -".wgsl".length);
   const source = readFileSync(join(shaders, file), "utf8");
-  const line = /^(alias \w+ = )\w+; \/\/ \.(\w+): (\w+)$/gm;
-  const names = new Set([...source.matchAll(line)].map((match) => match[2]));
-  const twin = (name: string | undefined) => source.replace(line, (whole, head: string, other: string, type: string) => (other === name ? `${head}${type};` : whole));
-  return [{ file, stem, source }, ...[...names].map((name) => ({ file, stem: `${stem}.${name}`, source: twin(name) }))];
+  const names = new Set([...source.matchAll(new RegExp(mark, "g"))].map((match) => match[1] ?? ""));
+  return [{ file, stem, source }, ...[...names].map((name) => ({ file, stem: `${stem}.${name}`, source: twin(source, name) }))];
+}
+
+/** Of a twin, where it begins a text; the text ends at the next one. */
+const mark = /\/\/ \.([a-z]\w*): /;
+
+function twin(source: string, name: string): string {
+  const lines: string[] = [];
+  for (const line of source.split("\n")) {
+    const [code = "", ...texts] = line.split(mark);
+    const at = texts.indexOf(name);
+    const text = at >= 0 && at % 2 === 0 ? (texts[at + 1] ?? "").trim() : null;
+    if (text === null) {
+      if (code.trim() || texts.length === 0) lines.push(texts.length ? code.trimEnd() : line);
+      continue;
+    }
+    const above = code.trim() ? code : (lines.pop() ?? "");
+    if (!code.trim() && !above.trim()) lines.push(above);
+    const [head] = /^alias \w+ = /.exec(above) ?? [""];
+    const indent = /^\s*/.exec(above)?.[0] ?? "";
+    lines.push(head && !text.endsWith(";") ? `${head}${text};` : `${indent}${text}`);
+  }
+  return lines.join("\n");
 }
 
 const modules: { stem: string; text: string }[] = [];

@@ -5,7 +5,7 @@ import { choose, type Hardware, type Task } from "../choice.ts";
 import { spec } from "../record.ts";
 import { lanes } from "./conv2d-lanes.ts";
 import { plain } from "./conv2d-plain.ts";
-import type { Convolution, ConvolutionFamily, ConvolutionKernels, Direction } from "./convolution.ts";
+import { type Convolution, type ConvolutionFamily, type ConvolutionKernels, type Direction, dtypeOf } from "./convolution.ts";
 
 /** All there are. Another one is a line here. */
 export const families: readonly ConvolutionFamily[] = [lanes, plain];
@@ -13,11 +13,12 @@ export const families: readonly ConvolutionFamily[] = [lanes, plain];
 /** One direction of a convolution, for every family that can compute it. */
 export function convolutionTask(device: Hardware, shape: Convolution, direction: Direction): Task<ConvolutionFamily> {
   const { batch, input, c, k, groups, window: { kernel, stride, dilation, padding: { top, bottom, left, right }, output } } = shape;
-  const x = spec("f32", [batch, ...input, c]);
-  const weight = spec("f32", [k, ...kernel, c / groups]);
-  const dy = spec("f32", [batch, ...output, k]);
+  const dtype = dtypeOf(shape);
+  const x = spec(dtype, [batch, ...input, c]);
+  const weight = spec(dtype, [k, ...kernel, c / groups]);
+  const dy = spec(dtype, [batch, ...output, k]);
   return {
-    key: `conv2d.${direction} f32 x ${x.shape.join("x")} weight ${weight.shape.join("x")} stride ${stride} dilation ${dilation} padding ${[top, bottom, left, right]} groups ${groups}`,
+    key: `conv2d.${direction} ${dtype} x ${x.shape.join("x")} weight ${weight.shape.join("x")} stride ${stride} dilation ${dilation} padding ${[top, bottom, left, right]} groups ${groups}`,
     families,
     cost: (family) => family.cost(device, shape, direction),
     inputs: { forward: [x, weight], backwardX: [dy, weight], backwardWeight: [x, dy] }[direction],

@@ -3,7 +3,7 @@
 
 import { ShapeError } from "@roentgen/core";
 import type { Hardware } from "../choice.ts";
-import type { Tensor } from "../tensor.ts";
+import type { FloatDType, Tensor } from "../tensor.ts";
 import type { Window } from "./window.ts";
 
 /** A convolution of `batch` images [h, w, c] with k filters [r, s, c / groups]. */
@@ -16,11 +16,19 @@ export interface Convolution {
   readonly groups: number;
   /** Its `output` is [p, q], its `kernel` [r, s]. */
   readonly window: Window;
+  /**
+   * How images and filters are stored; default f32. All arithmetic and sums are f32, and so are biases and the gradients of filters;
+   * everything else that a kernel writes has this dtype. f16 is asked for only where the channels of a group come in fours.
+   */
+  readonly dtype?: FloatDType;
 }
+
+/** How a convolution's images and filters are stored. */
+export const dtypeOf = ({ dtype = "f32" }: Pick<Convolution, "dtype">): FloatDType => dtype;
 
 export type Direction = "forward" | "backwardX" | "backwardWeight";
 
-/** The three directions of a convolution. All images are NHWC, filters KRSC, everything f32; shapes were checked by the caller. */
+/** The three directions of a convolution. All images are NHWC, filters KRSC, dtypes as Convolution says; shapes were checked by the caller. */
 export interface ConvolutionKernels {
   /** x [n,h,w,c], weight [k,r,s,c/groups], bias [k] or null -> y [n,p,q,k]. */
   readonly forward: (shape: Convolution, x: Tensor, weight: Tensor, bias: Tensor | null) => Tensor;

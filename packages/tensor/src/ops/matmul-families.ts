@@ -11,12 +11,12 @@ export const families: readonly ProductFamily[] = [lanes, plain];
 
 /** A product, for every family that can compute it. */
 export function productTask(device: Hardware, product: Product): Task<ProductFamily> {
-  const { batch, m, n, k, transposeA, transposeB, sharedA, sharedB } = product;
-  const a = spec("f32", [sharedA ? 1 : batch, ...(transposeA ? [k, m] : [m, k])]);
-  const b = spec("f32", [sharedB ? 1 : batch, ...(transposeB ? [n, k] : [k, n])]);
+  const { batch, m, n, k, transposeA, transposeB, sharedA, sharedB, dtype = "f32" } = product;
+  const a = spec(dtype, [sharedA ? 1 : batch, ...(transposeA ? [k, m] : [m, k])]);
+  const b = spec(dtype, [sharedB ? 1 : batch, ...(transposeB ? [n, k] : [k, n])]);
   const as = (what: typeof a, transposed: boolean) => `${what.shape.join("x")}${transposed ? " transposed" : ""}`;
   return {
-    key: `matmul f32 ${as(a, transposeA)} * ${as(b, transposeB)}`,
+    key: `matmul ${dtype} ${as(a, transposeA)} * ${as(b, transposeB)}`,
     families,
     cost: (family) => family.cost(device, product),
     inputs: [a, b],

@@ -1,7 +1,7 @@
 // What every kernel of a matrix product has to know, and what every family of such kernels offers.
 
 import type { Hardware } from "../choice.ts";
-import type { Tensor } from "../tensor.ts";
+import type { FloatDType, Tensor } from "../tensor.ts";
 
 /** A batch of products [m, k] x [k, n] of matrices that may lie transposed. */
 export interface Product {
@@ -17,6 +17,8 @@ export interface Product {
   readonly sharedA: boolean;
   /** One b for the whole batch. */
   readonly sharedB: boolean;
+  /** How a and b are stored; default f32. Sums and the result are f32. f16 is asked for only where rows as they lie come in fours. */
+  readonly dtype?: FloatDType;
 }
 
 /** a [batch, m, k] or as it lies transposed, b likewise, shared ones without batch -> [batch, m, n], with the axes `as`. */

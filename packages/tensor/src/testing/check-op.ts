@@ -4,7 +4,7 @@ import type { Device } from "@roentgen/gpu";
 import { openDevice } from "@roentgen/gpu/node";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type OpCase, runCase } from "./op-case.ts";
+import { type OpCase, runCase, withoutHalf } from "./op-case.ts";
 
 const needed = process.env.ROENTGEN_REQUIRE_GPU === "1";
 const present = await openDevice().then((device) => (device.close(), true), (error: unknown) => {
@@ -28,6 +28,16 @@ export interface RandomCases {
   readonly arbitrary: fc.Arbitrary<OpCase>;
   readonly runs?: number;
   readonly seed?: number;
+}
+
+/** Cases with f16 inputs (`halved`), on the device as it is and as one that lacks shader-f16. */
+export function checkHalf(name: string, cases: readonly OpCase[]): void {
+  withDevice(`${name} in f16`, (device) => {
+    it.each(cases.map((c) => [c.name, c] as const))("agrees with the float64 reference, natively and packed: %s", async (_, test) => {
+      expect(await runCase(device(), test)).toEqual([]);
+      expect(await runCase(withoutHalf(device()), test)).toEqual([]);
+    });
+  });
 }
 
 /** Every named case thoroughly, and at least 200 random ones; fast-check shrinks what fails. */

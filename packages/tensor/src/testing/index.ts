@@ -1,2 +1,2 @@
-export { type CaseInput, host64, type Host64, type OpCase, runCase } from "./op-case.ts";
+export { type CaseInput, host64, type Host64, halved, type OpCase, runCase, withoutHalf } from "./op-case.ts";
 export { tolerances } from "./tolerances.ts";

@@ -1,9 +1,9 @@
 // A case of an op, and the check that every case goes through, in Node and in a browser alike: forward against a float64
 // reference, gradients against central differences of that reference, eager against replay bit for bit, frozen inputs free.
 
-import { Rng, type Shape, sizeOf } from "@roentgen/core";
-import type { Device } from "@roentgen/gpu";
-import { record } from "../record.ts";
+import { fromHalf, Rng, type Shape, sizeOf, toHalf } from "@roentgen/core";
+import { Device } from "@roentgen/gpu";
+import { record, type Spec } from "../record.ts";
 import { backward, type Gradients } from "../tape.ts";
 import { Tensor, tensor, type TensorDType } from "../tensor.ts";
 import { tolerances } from "./tolerances.ts";
@@ -46,23 +46,35 @@ export interface OpCase {
 const mostDifferences = 40;
 const step = 1e-4;
 
+/** The same case with every f32 input, or those that `which` names, in f16. */
+export function halved(test: OpCase, which: (input: CaseInput, i: number) => boolean = () => true): OpCase {
+  const inputs = test.inputs.map((input, i) => ((input.dtype ?? "f32") === "f32" && which(input, i) ? { ...input, dtype: "f16" as const } : input));
+  const atLeast = (tolerance: number | undefined) => Math.max(tolerances.half, tolerance ?? 0);
+  return { ...test, name: `${test.name}, f16`, inputs, tolerance: atLeast(test.tolerance), gradientTolerance: atLeast(test.gradientTolerance) };
+}
+
+/** The same device as one that lacks shader-f16: what it stores in f16 is packed in pairs. */
+export const withoutHalf = (device: Device): Device =>
+  new Device(device.gpu, { ...device.info, features: device.info.features.filter((name) => name !== "shader-f16") });
+
 /** Runs one case and returns what is wrong, in words; an empty list is success. */
 export async function runCase(device: Device, { thorough = true, ...options }: OpCase & { readonly thorough?: boolean }): Promise<string[]> {
   const test: OpCase = options;
   const rng = test.seed === undefined ? Rng.for(0, test.name) : Rng.for(test.seed, "case");
   const hosts = test.inputs.map((input) => drawn(input, rng));
   const wanted = test.reference(...hosts);
-  const probe = host64(wanted.shape, Float64Array.from({ length: wanted.data.length }, () => Math.fround(rng.uniform(-1, 1))));
+  const half = test.inputs.some(({ dtype }) => dtype === "f16");
+  const probe = host64(wanted.shape, Float64Array.from({ length: wanted.data.length }, () => rounded(rng.uniform(-1, 1), half)));
   const problems: string[] = [];
 
-  const eager = await values(device.scope(() => forwardAndBackward(test, hosts.map((h, i) => upload(device, h, test.inputs[i])), () => upload(device, probe))));
+  const eager = await values(device.scope(() => forwardAndBackward(test, hosts.map((h, i) => upload(device, h, test.inputs[i]?.dtype)), (dtype) => upload(device, probe, dtype))));
   if (eager.y.shape.join() !== wanted.shape.join()) return [`${test.name}: result is [${eager.y.shape}], reference is [${wanted.shape}]`];
   const off = difference(eager.y.data, wanted.data);
   const tolerance = test.tolerance ?? tolerances.elementwise;
   if (!(off.relative <= tolerance)) problems.push(`${test.name}: forward is off by ${off.relative.toExponential(2)} of the largest value (allowed ${tolerance}); at ${off.at}: ${off.got}, reference ${off.want}`);
   problems.push(...checkGradients(test, hosts, probe, eager.gradients, rng));
   problems.push(...(await checkReplay(device, test, hosts, probe, eager)));
-  if (thorough) problems.push(...checkFrozen(device, test, hosts, probe.shape));
+  if (thorough) problems.push(...checkFrozen(device, test, hosts, { dtype: eager.dtype, shape: probe.shape }));
   for (const host of eager.tensors) host.dispose();
   return problems;
 }
@@ -72,27 +84,33 @@ interface Outcome {
   readonly gradients: readonly (Tensor | null)[];
 }
 
-function forwardAndBackward(test: OpCase, inputs: Tensor[], seed: () => Tensor, frozen: ReadonlySet<number> = new Set()): Outcome {
+function forwardAndBackward(test: OpCase, inputs: Tensor[], seed: (dtype: TensorDType) => Tensor, frozen: ReadonlySet<number> = new Set()): Outcome {
   for (const [i, x] of inputs.entries()) x.trainable = differentiable(test.inputs[i]) && !frozen.has(i);
   const y = test.run(...inputs);
-  const gradients: Gradients = y.node && inputs.some((x) => x.trainable) ? backward(y, seed()) : new Map();
+  const gradients: Gradients = y.node && inputs.some((x) => x.trainable) ? backward(y, seed(y.dtype)) : new Map();
   return { y, gradients: inputs.map((x) => gradients.get(x) ?? null) };
 }
 
-const differentiable = (input: CaseInput | undefined): boolean => !!input && !input.fixed && (input.dtype ?? "f32") === "f32";
+const isFloat = (dtype: TensorDType = "f32"): boolean => dtype === "f32" || dtype === "f16";
+
+const differentiable = (input: CaseInput | undefined): boolean => !!input && !input.fixed && isFloat(input.dtype);
+
+const rounded = (value: number, half: boolean): number => (half ? (fromHalf(toHalf([value]))[0] ?? NaN) : Math.fround(value));
 
 function drawn(input: CaseInput, rng: Rng): Host64 {
   const [low, high] = input.range ?? [-1, 1];
-  const whole = (input.dtype ?? "f32") !== "f32";
-  const draw = () => (whole ? Math.floor(rng.uniform(low, high + 1)) : Math.fround(rng.uniform(low, high)));
-  return host64(input.shape, input.values ? Float64Array.from(input.values, whole ? (v) => v : Math.fround) : Float64Array.from({ length: sizeOf(input.shape) }, draw));
+  const whole = !isFloat(input.dtype);
+  const round = (v: number) => rounded(v, input.dtype === "f16");
+  const draw = () => (whole ? Math.floor(rng.uniform(low, high + 1)) : round(rng.uniform(low, high)));
+  return host64(input.shape, input.values ? Float64Array.from(input.values, whole ? (v) => v : round) : Float64Array.from({ length: sizeOf(input.shape) }, draw));
 }
 
-function upload(device: Device, host: Host64, input?: CaseInput): Tensor {
-  return tensor(device, Array.from(host.data), host.shape, input?.dtype ?? "f32");
+function upload(device: Device, host: Host64, dtype: TensorDType = "f32"): Tensor {
+  return tensor(device, Array.from(host.data), host.shape, dtype);
 }
 
 interface Values {
+  readonly dtype: TensorDType;
   readonly y: { shape: Shape; data: Float32Array };
   readonly gradients: readonly (Float32Array | null)[];
   readonly tensors: readonly Tensor[];
@@ -100,7 +118,7 @@ interface Values {
 
 async function values({ y, gradients }: Outcome): Promise<Values> {
   const [data, ...rest] = await Promise.all([y.floats(), ...gradients.map((g) => g?.floats() ?? null)]);
-  return { y: { shape: y.shape, data: data as Float32Array }, gradients: rest, tensors: [y, ...gradients.filter((g) => g !== null)] };
+  return { dtype: y.dtype, y: { shape: y.shape, data: data as Float32Array }, gradients: rest, tensors: [y, ...gradients.filter((g) => g !== null)] };
 }
 
 function checkGradients(test: OpCase, hosts: readonly Host64[], probe: Host64, got: readonly (Float32Array | null)[], rng: Rng): string[] {
@@ -135,12 +153,12 @@ function checkGradients(test: OpCase, hosts: readonly Host64[], probe: Host64, g
 
 async function checkReplay(device: Device, test: OpCase, hosts: readonly Host64[], probe: Host64, eager: Values): Promise<string[]> {
   const specs = test.inputs.map(({ shape, dtype }) => ({ shape, dtype: dtype ?? ("f32" as const) }));
-  const replay = record(device, test.name, (seed, ...inputs) => forwardAndBackward(test, inputs, () => seed as Tensor), [{ dtype: "f32", shape: probe.shape }, ...specs]);
+  const replay = record(device, test.name, (seed, ...inputs) => forwardAndBackward(test, inputs, () => seed as Tensor), [{ dtype: eager.dtype, shape: probe.shape }, ...specs]);
   const problems: string[] = [];
   try {
-    const data = hosts.map((h, i) => bytesOf(h, test.inputs[i]));
+    const data = hosts.map((h, i) => bytesOf(h, test.inputs[i]?.dtype));
     for (const round of [1, 2]) {
-      const got = await values(replay.run(Float32Array.from(probe.data), ...data));
+      const got = await values(replay.run(bytesOf(probe, eager.dtype), ...data));
       const same = identical(got.y.data, eager.y.data) && got.gradients.every((g, i) => identical(g, eager.gradients[i] ?? null));
       if (!same) problems.push(`${test.name}: replay ${round} differs from eager`);
     }
@@ -150,17 +168,18 @@ async function checkReplay(device: Device, test: OpCase, hosts: readonly Host64[
   return problems;
 }
 
-function bytesOf(host: Host64, input: CaseInput | undefined): ArrayBufferView {
+function bytesOf(host: Host64, dtype: TensorDType = "f32"): ArrayBufferView {
+  if (dtype === "f16") return toHalf(host.data);
   const kinds = { f32: Float32Array, u32: Uint32Array, i32: Int32Array, u8: Uint8Array };
-  return kinds[input?.dtype ?? "f32"].from(host.data);
+  return kinds[dtype].from(host.data);
 }
 
 /** Counts dispatches of recordings: freezing an input must give it no gradient and launch less. */
-function checkFrozen(device: Device, test: OpCase, hosts: readonly Host64[], result: Shape): string[] {
+function checkFrozen(device: Device, test: OpCase, hosts: readonly Host64[], result: Spec): string[] {
   const trainable = hosts.map((_, i) => i).filter((i) => differentiable(test.inputs[i]));
   const count = (frozen: ReadonlySet<number>) => {
     const specs = test.inputs.map(({ shape, dtype }) => ({ shape, dtype: dtype ?? ("f32" as const) }));
-    const made = record(device, test.name, (seed, ...inputs) => forwardAndBackward(test, inputs, () => seed as Tensor, frozen), [{ dtype: "f32", shape: result }, ...specs]);
+    const made = record(device, test.name, (seed, ...inputs) => forwardAndBackward(test, inputs, () => seed as Tensor, frozen), [result, ...specs]);
     return { dispatches: made.plan.dispatches.length, gradients: made.plan.result.gradients };
   };
   const full = count(new Set());

@@ -11,4 +11,9 @@ export const tolerances = {
   reduction: 2e-5,
   /** Statistics, then differences of close numbers: normalisations and their gradients. */
   normalisation: 1e-4,
+  /**
+   * Storage in f16: inputs are f16 exactly, sums are f32, so what is off is the rounding of the result, half a unit in the last of 11
+   * bits (2^-11 = 4.9e-4), once; a gradient that is formed from a stored result has it twice.
+   */
+  half: 1e-3,
 } as const;
