@@ -1,11 +1,11 @@
 // Choice by measurement: times every way of computing a task on random inputs, side by side, and keeps the fastest of those that
 // agree with the plain kernels. What is found is data (a Tuning), good for the adapter, driver, toggles and shaders it was found with.
 
-import { Rng, sizeOf } from "@roentgen/core";
+import { Rng, sizeOf, toHalf } from "@roentgen/core";
 import type { Device, DeviceInfo } from "@roentgen/gpu";
 import { shadersHash } from "@roentgen/kernels";
 import type { OpenTask, Winners } from "./choice.ts";
-import { record, type Step } from "./record.ts";
+import { record, type Spec, type Step } from "./record.ts";
 import { type Tensor, tensor } from "./tensor.ts";
 
 /** One family's showing on one task. */
@@ -72,8 +72,11 @@ const rounds = 3;
 /** Computations in a plan: enough that waiting for the queue does not count, few enough to build quickly. */
 const mostInARow = 64;
 
-/** How far from the plain kernels a family may be, relative to their largest value: two roundings of sums in another order. */
-const tolerance = 4e-5;
+/**
+ * How far from the plain kernels a family may be, relative to their largest value. f32: two roundings of sums in another order; f16:
+ * twice the distance of neighbouring numbers, since either result may have been rounded away from the other.
+ */
+const tolerances: Readonly<Partial<Record<Spec["dtype"], number>>> = { f32: 4e-5, f16: 2e-3 };
 
 /** Measures each task; tasks with one way only, and known ones, cost nothing. Throws what makes the plain kernels fail. */
 export async function tune(device: Device, tasks: readonly OpenTask[], { known = null, budgetMs = 100, onProgress }: TuneOptions = {}): Promise<Tuning> {
@@ -90,7 +93,8 @@ export async function tune(device: Device, tasks: readonly OpenTask[], { known =
 
 async function measured(device: Device, task: OpenTask, budgetMs: number): Promise<Finding> {
   const rng = Rng.for(0, task.key);
-  const inputs = task.inputs.map(({ shape }) => tensor(device, Float32Array.from({ length: sizeOf(shape) }, () => rng.uniform(-1, 1)), shape));
+  const inputs = task.inputs.map((input) => random(device, input, rng));
+  const tolerance = Math.max(...task.inputs.map(({ dtype }) => tolerances[dtype] ?? 0));
   try {
     const plain = task.ways.find(({ name }) => name === "plain");
     if (!plain) throw new Error(`internal: ${task.key} has no plain family to check the others against.`);
@@ -111,6 +115,11 @@ async function measured(device: Device, task: OpenTask, budgetMs: number): Promi
   } finally {
     for (const input of inputs) input.dispose();
   }
+}
+
+function random(device: Device, { dtype, shape }: Spec, rng: Rng): Tensor {
+  const values = Float32Array.from({ length: sizeOf(shape) }, () => rng.uniform(-1, 1));
+  return tensor(device, dtype === "f16" ? toHalf(values) : values, shape, dtype);
 }
 
 /** The fastest; but the first, the guess, unless another is clearly faster. */
