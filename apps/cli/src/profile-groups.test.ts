@@ -3,10 +3,11 @@ import { describe, expect, it } from "vitest";
 import { chromeTrace, groupBy, layerOf } from "./profile-groups.ts";
 
 const timing = (label: string, kernel: string, startMs: number, timeMs: number, flops: number): DispatchTiming =>
-  ({ label, kernel, grid: [2, 1, 1], startMs, timeMs, flops, bytes: 1e6, gflopPerSecond: flops / timeMs / 1e6, gigabytesPerSecond: 1 / timeMs });
+  ({ label, kernel, grid: [2, 1, 1], startMs, timeMs, leastMs: timeMs, mostMs: timeMs, encodeStartMs: 0, encodeMs: 0, inARow: 1, requires: [], flops, bytes: 1e6, mostBytes: 1e6, gflopPerSecond: flops / timeMs / 1e6, gigabytesPerSecond: 1 / timeMs });
 
 const measured: Profile = {
-  plan: "train", repeats: 3, totalMs: 8,
+  plan: "train", repeats: 3, totalMs: 8, method: "pass", quantumNs: 1, runs: 5, plain: { encodeMs: 1, submitMs: 1, wallMs: 10 },
+  memory: { slots: [], tenants: [], persistent: [], bytes: 0, peakLiveBytes: 0 },
   dispatches: [
     timing("layer1.0.conv1 conv2d conv2d.forward", "conv2d.forward", 0, 2, 4e6),
     timing("layer1.0.bn1 batchNorm batch-norm.statistics", "batch-norm.statistics", 1.5, 1, 0),

@@ -12,6 +12,7 @@ import { Memory } from "./memory.ts";
 import { Pipelines } from "./pipelines.ts";
 import type { Plan } from "./plan.ts";
 import { profile, type Profile } from "./profile.ts";
+import type { TimingOptions } from "./timing.ts";
 
 /** What is known of the adapter, for reports and for the choice of kernels. */
 export interface DeviceInfo {
@@ -332,8 +333,8 @@ export class Device {
     return this.#wait(promise);
   }
 
-  /** Times every dispatch of a plan (profile.ts). */
-  profile(plan: Plan, options?: { readonly repeats?: number }): Promise<Profile> {
+  /** Times every dispatch of a plan, in runs of their own (profile.ts). */
+  profile(plan: Plan, options?: TimingOptions): Promise<Profile> {
     return profile(this, plan, options);
   }
 

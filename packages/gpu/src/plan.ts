@@ -112,7 +112,7 @@ export class Plan<T = unknown> {
     device.check();
     device.flush();
     const built = this.#builtNow();
-    for (const [i, data] of inputs.entries()) if (this.inputs[i] && this.#usesInput(i)) device.write(this.inputs[i], data);
+    this.writeInputs(inputs);
     const gpu = this.#gpu();
     const encoder = gpu.createCommandEncoder();
     const pass = encoder.beginComputePass();
@@ -120,6 +120,11 @@ export class Plan<T = unknown> {
     pass.end();
     gpu.queue.submit([encoder.finish()]);
     return this.result;
+  }
+
+  /** Writes inputs for a run that somebody else encodes. A run may overwrite them: their memory is used again. */
+  writeInputs(inputs: readonly (TypedArray | ArrayBufferView)[]): void {
+    for (const [i, data] of inputs.entries()) if (this.inputs[i] && this.#usesInput(i)) this.#device.write(this.inputs[i], data);
   }
 
   /** Encodes dispatches [from, to) into a pass that somebody else opened: the profiler and the debug replay do. */
@@ -141,6 +146,11 @@ export class Plan<T = unknown> {
     for (const slot of this.#built?.slots ?? []) this.#device.memory.destroy(slot);
     this.#built?.uniforms?.destroy();
     this.#built = null;
+  }
+
+  /** Buffers that the plan gives memory to, without parts. All others it uses outlive it. */
+  get ownBuffers(): readonly Buffer[] {
+    return this.#roots;
   }
 
   /** What lives in each slot and when, for the profiler. */

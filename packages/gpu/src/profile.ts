@@ -1,87 +1,133 @@
-// Time per dispatch, from GPU timestamps: one pass for each dispatch, so that neighbours do not overlap. This is a run of its
-// own; a plain `run` is never slowed by it.
+// A profile of a plan: what each dispatch takes (timing.ts), what it computes and moves (traffic.ts), and what the whole takes when
+// nobody looks: a plain run's encoding, submit and wait. Numbers only; what they mean is judged elsewhere.
 
-import { DeviceError } from "@roentgen/core";
 import type { Device } from "./device.ts";
+import type { MemoryMap } from "./memory-map.ts";
 import type { Plan } from "./plan.ts";
+import { carriedOf, timePlan, type TimingMethod, type TimingOptions } from "./timing.ts";
+import { trafficOf } from "./traffic.ts";
 
 export interface DispatchTiming {
   readonly label: string;
   readonly kernel: string;
   readonly grid: readonly [number, number, number];
-  /** Median over the repeats. */
+  /** Of one execution: the median over the repeats, and the least and the most of them. */
   readonly timeMs: number;
-  /** Start within the first repeat, from its first dispatch, for traces. */
+  readonly leastMs: number;
+  readonly mostMs: number;
+  /** Start on a time line where the medians lie end to end, with the gaps of the first repeat between them. */
   readonly startMs: number;
+  /** The host's part: when a plain run began to encode it, from that run's beginning, and for how long. */
+  readonly encodeStartMs: number;
+  readonly encodeMs: number;
+  /** How often it ran in a row to be measurable. */
+  readonly inARow: number;
   readonly flops: number;
-  /** Bytes of all buffers bound: a lower bound of the traffic, each counted once. */
+  /** Bytes read and written: as the op says, else of every range bound, each once. */
   readonly bytes: number;
+  /** The same with what may be updated in place counted twice; equal to `bytes` where the op says. */
+  readonly mostBytes: number;
+  /** WGSL extensions its kernel enables, such as f16. */
+  readonly requires: readonly string[];
   readonly gflopPerSecond: number;
   readonly gigabytesPerSecond: number;
+}
+
+/** A run without timestamps, as any user's: medians. */
+export interface PlainRun {
+  /** Encoding all dispatches into one pass. */
+  readonly encodeMs: number;
+  readonly submitMs: number;
+  /** From the beginning of encoding until the queue is idle. */
+  readonly wallMs: number;
 }
 
 export interface Profile {
   readonly plan: string;
   readonly repeats: number;
+  readonly method: TimingMethod;
+  /** Step of the clock in nanoseconds, as observed. */
+  readonly quantumNs: number;
   readonly dispatches: readonly DispatchTiming[];
   /** Sum of the medians. */
   readonly totalMs: number;
+  readonly plain: PlainRun;
+  /** Runs of the plan that the profile amounts to, for what it leaves in memory. */
+  readonly runs: number;
+  readonly memory: MemoryMap & { readonly bytes: number; readonly peakLiveBytes: number };
 }
 
-/** Query sets hold at most 4,096 timestamps. */
-const mostPerSet = 2048;
+/** Plain runs are slower to come by than timed ones to doubt: three say enough. */
+const mostPlainRuns = 3;
 
-/** Times every dispatch of a plan, `repeats` times over whatever its inputs hold now. Needs the `timestamp-query` feature. */
-export async function profile(device: Device, plan: Plan, { repeats = 5 } = {}): Promise<Profile> {
-  const { gpu } = device;
-  if (!gpu?.features.has("timestamp-query")) {
-    throw new DeviceError("profiling needs the timestamp-query feature, which this adapter does not offer. In Chromium, start with --enable-webgpu-developer-features.");
-  }
+/** Profiles a plan. Throws DeviceError on a device without a GPU. */
+export async function profile(device: Device, plan: Plan, options: TimingOptions = {}): Promise<Profile> {
+  const repeats = Math.max(1, options.repeats ?? 5);
   await plan.build();
-  const samples: Float64Array[] = [];
-  let starts = new Float64Array(plan.dispatches.length);
-  for (let repeat = 0; repeat < repeats; repeat++) {
-    const stamps = await stampedRun(device, gpu, plan);
-    const zero = stamps[0] ?? 0n;
-    samples.push(Float64Array.from(plan.dispatches, (_, i) => Number((stamps[2 * i + 1] ?? 0n) - (stamps[2 * i] ?? 0n)) / 1e6));
-    if (repeat === 0) starts = Float64Array.from(plan.dispatches, (_, i) => Number((stamps[2 * i] ?? 0n) - zero) / 1e6);
-  }
+  const plainRuns: PlainRun[] = [];
+  // The first one also says when the host encoded what; its own times are longer for it and are not kept.
+  const encoded = await encodeRun(device, plan, options);
+  for (let i = 0; i < Math.min(repeats, mostPlainRuns); i++) plainRuns.push(await plainRun(device, plan, options));
+  const timing = await timePlan(device, plan, { ...options, repeats });
+  const carried = carriedOf(plan);
+  let clock = 0;
   const dispatches = plan.dispatches.map((d, i): DispatchTiming => {
-    const timeMs = median(samples.map((s) => Math.max(0, s[i] ?? 0)));
-    const bytes = d.buffers.reduce((sum, b) => sum + b.bytes, 0);
+    const times = timing.samples.map((sample) => sample[i] ?? 0);
+    const timeMs = median(times);
+    const startMs = clock + (timing.gaps[i] ?? 0);
+    clock = startMs + timeMs;
+    const { bytes, mostBytes } = trafficOf(d, carried[i] ?? []);
     const perSecond = (amount: number) => (timeMs > 0 ? amount / timeMs / 1e6 : 0);
-    return { label: d.label, kernel: d.kernel.name, grid: d.grid, timeMs, startMs: starts[i] ?? 0, flops: d.flops, bytes, gflopPerSecond: perSecond(d.flops), gigabytesPerSecond: perSecond(bytes) };
+    return {
+      label: d.label, kernel: d.kernel.name, grid: d.grid, timeMs, leastMs: Math.min(...times), mostMs: Math.max(...times), startMs,
+      encodeStartMs: encoded.starts[i] ?? 0, encodeMs: encoded.times[i] ?? 0, inARow: timing.counts[i] ?? 1,
+      flops: d.flops, bytes, mostBytes, requires: d.kernel.requires, gflopPerSecond: perSecond(d.flops), gigabytesPerSecond: perSecond(bytes),
+    };
   });
-  return { plan: plan.label, repeats, dispatches, totalMs: dispatches.reduce((sum, d) => sum + d.timeMs, 0) };
+  const plain = { encodeMs: median(plainRuns.map((r) => r.encodeMs)), submitMs: median(plainRuns.map((r) => r.submitMs)), wallMs: median(plainRuns.map((r) => r.wallMs)) };
+  return {
+    plan: plan.label, repeats, method: timing.method, quantumNs: timing.quantumNs, dispatches, totalMs: dispatches.reduce((sum, d) => sum + d.timeMs, 0),
+    plain, runs: 1 + plainRuns.length + timing.runs, memory: { ...plan.memoryMap(), bytes: plan.bytes, peakLiveBytes: plan.peakLiveBytes },
+  };
 }
 
-async function stampedRun(device: Device, gpu: GPUDevice, plan: Plan): Promise<BigUint64Array> {
-  const all = new BigUint64Array(2 * plan.dispatches.length);
-  for (let from = 0; from < plan.dispatches.length; from += mostPerSet) {
-    const to = Math.min(plan.dispatches.length, from + mostPerSet);
-    const count = 2 * (to - from);
-    const querySet = gpu.createQuerySet({ type: "timestamp", count });
-    const resolved = gpu.createBuffer({ size: 8 * count, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC });
-    const readable = gpu.createBuffer({ size: 8 * count, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
-    const encoder = gpu.createCommandEncoder({ label: "profile" });
-    for (let i = from; i < to; i++) {
-      const at = 2 * (i - from);
-      const pass = encoder.beginComputePass({ timestampWrites: { querySet, beginningOfPassWriteIndex: at, endOfPassWriteIndex: at + 1 } });
+/** One run, with the host's clock read around each dispatch. */
+async function encodeRun(device: Device, plan: Plan, options: TimingOptions): Promise<{ starts: Float64Array; times: Float64Array }> {
+  const starts = new Float64Array(plan.dispatches.length);
+  const times = new Float64Array(plan.dispatches.length);
+  await submitted(device, plan, options, (pass) => {
+    const began = performance.now();
+    for (let i = 0; i < plan.dispatches.length; i++) {
+      const at = performance.now();
       plan.encode(pass, undefined, i, i + 1);
-      pass.end();
+      starts[i] = at - began;
+      times[i] = performance.now() - at;
     }
-    encoder.resolveQuerySet(querySet, 0, count, resolved, 0);
-    encoder.copyBufferToBuffer(resolved, 0, readable, 0, 8 * count);
-    gpu.queue.submit([encoder.finish()]);
-    await device.wait(readable.mapAsync(GPUMapMode.READ));
-    all.set(new BigUint64Array(readable.getMappedRange()), 2 * from);
-    for (const made of [querySet, resolved, readable]) made.destroy();
-  }
-  device.check();
-  return all;
+  });
+  return { starts, times };
 }
 
-const median = (values: number[]): number => {
+const plainRun = (device: Device, plan: Plan, options: TimingOptions): Promise<PlainRun> => submitted(device, plan, options, (pass) => plan.encode(pass));
+
+async function submitted(device: Device, plan: Plan, { inputs = [] }: TimingOptions, encode: (pass: GPUComputePassEncoder) => void): Promise<PlainRun> {
+  const { gpu } = device;
+  if (!gpu) throw new Error("internal: a plan was built without a GPU.");
+  plan.writeInputs(inputs);
+  await device.idle();
+  const began = performance.now();
+  const encoder = gpu.createCommandEncoder();
+  const pass = encoder.beginComputePass();
+  encode(pass);
+  pass.end();
+  const commands = encoder.finish();
+  const encoded = performance.now();
+  gpu.queue.submit([commands]);
+  const submitted = performance.now();
+  await device.wait(gpu.queue.onSubmittedWorkDone());
+  return { encodeMs: encoded - began, submitMs: submitted - encoded, wallMs: performance.now() - began };
+}
+
+export const median = (values: readonly number[]): number => {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;

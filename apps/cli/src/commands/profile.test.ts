@@ -6,10 +6,11 @@ import { formatProfile } from "./profile.ts";
 it("prints dispatches, kernels and layers, slowest first, and how many were left out", () => {
   const dispatch = (label: string, timeMs: number, flops: number) => {
     const kernel = label.split(" ").at(-1) ?? "";
-    return { label, kernel, grid: [4, 2, 1] as const, startMs: 0, timeMs, flops, bytes: 2e6, gflopPerSecond: flops / timeMs / 1e6, gigabytesPerSecond: 2 / timeMs };
+    return { label, kernel, grid: [4, 2, 1] as const, startMs: 0, timeMs, leastMs: timeMs, mostMs: timeMs, encodeStartMs: 0, encodeMs: 0, inARow: 1, requires: [], flops, bytes: 2e6, mostBytes: 2e6, gflopPerSecond: flops / timeMs / 1e6, gigabytesPerSecond: 2 / timeMs };
   };
   const dispatches = [dispatch("conv1 conv2d conv2d.forward", 6, 9e6), dispatch("bn1 batchNorm batch-norm.normalise", 2, 0), dispatch("conv1 conv2d grad conv2d.backward_weight", 12, 9e6)];
-  const measured: Profile = { plan: "train", repeats: 5, dispatches, totalMs: 20 };
+  const rest = { method: "pass", quantumNs: 1, runs: 5, plain: { encodeMs: 1, submitMs: 1, wallMs: 25 }, memory: { slots: [], tenants: [], persistent: [], bytes: 0, peakLiveBytes: 0 } } as const;
+  const measured: Profile = { plan: "train", repeats: 5, dispatches, totalMs: 20, ...rest };
   const groups = { kernels: groupBy(measured, (d) => d.kernel), layers: groupBy(measured, layerOf) };
   expect(formatProfile(measured, groups, { title: "resnet18", top: 2, images: 4 })).toMatchInlineSnapshot(`
     "resnet18

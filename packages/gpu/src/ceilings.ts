@@ -1,0 +1,147 @@
+// What a device can do at its best, through this driver: multiply-adds that touch no memory, copies larger than its caches, and a
+// dispatch with nothing in it. A profile is judged against these three. Measured as a profile is, in a few hundred milliseconds;
+// each over growing sizes, so that a figure that cannot be true shows itself.
+
+import { ceiling, ceilingHalf, fill, type Kernel, type ParamValues } from "@roentgen/kernels";
+import { Buffer } from "./buffer.ts";
+import type { Device, LaunchOptions } from "./device.ts";
+import { flatGrid, type Grid } from "./dispatch.ts";
+import { Plan } from "./plan.ts";
+import { timePlan } from "./timing.ts";
+
+/** One size of a measurement. */
+export interface CeilingSample {
+  /** Operations, or bytes of one of the two buffers. */
+  readonly amount: number;
+  readonly timeMs: number;
+  readonly perSecond: number;
+}
+
+export interface Ceilings {
+  /** Multiply-adds in f32, two operations each, in 10^9 a second. */
+  readonly gflopPerSecond: number;
+  /** The same in f16; null without shader-f16. */
+  readonly halfGflopPerSecond: number | null;
+  /** Read and written together by the largest copy, in 10^9 a second: memory, not caches. */
+  readonly gigabytesPerSecond: number;
+  /** The best of the smaller copies, which caches help. */
+  readonly cachedGigabytesPerSecond: number;
+  /** What a dispatch costs that does nothing. */
+  readonly launchMs: number;
+  readonly samples: { readonly f32: readonly CeilingSample[]; readonly f16: readonly CeilingSample[]; readonly copy: readonly CeilingSample[] };
+  /** What is implausible among the samples, in words. */
+  readonly doubts: readonly string[];
+}
+
+/** Operations of one invocation in a round of each kernel: 32 chains, of four or two steps. */
+const opsPerRound = { f32: 2 * 32 * 4, f16: 2 * 32 * 2 } as const;
+
+const mebibyte = 2 ** 20;
+/** The largest is beyond every cache known, where the device binds that much. */
+const copySizes = [1, 4, 16, 64, 256].map((n) => n * mebibyte);
+
+/** Measures a device's ceilings; the best of a few repeats, since a ceiling is not an average. */
+export async function measureCeilings(device: Device): Promise<Ceilings> {
+  const f32 = await multiplyAdds(device, ceiling.multiplyAdd, opsPerRound.f32);
+  const f16 = device.gpu?.features.has("shader-f16") ? await multiplyAdds(device, ceilingHalf.multiplyAdd, opsPerRound.f16) : [];
+  const copies = await copied(device);
+  const launchMs = await empty(device);
+  device.trim();
+  return {
+    gflopPerSecond: best(f32) / 1e9,
+    halfGflopPerSecond: f16.length > 0 ? best(f16) / 1e9 : null,
+    gigabytesPerSecond: (copies.at(-1)?.perSecond ?? 0) / 1e9,
+    cachedGigabytesPerSecond: best(copies) / 1e9,
+    launchMs,
+    samples: { f32, f16, copy: copies },
+    doubts: [...doubtsOf("f32 multiply-add", f32), ...doubtsOf("f16 multiply-add", f16), ...doubtsOf("copy", copies)],
+  };
+}
+
+const best = (samples: readonly CeilingSample[]): number => Math.max(0, ...samples.map((s) => s.perSecond));
+
+/** Why a row of growing measurements cannot be believed: more work in less time, or a time of nothing. */
+export function doubtsOf(what: string, samples: readonly CeilingSample[]): string[] {
+  const doubts: string[] = [];
+  for (const [i, { amount, timeMs }] of samples.entries()) {
+    const before = samples[i - 1];
+    if (timeMs <= 0) doubts.push(`${what}: ${amount.toExponential(1)} took no time by this clock`);
+    else if (before && timeMs < 0.9 * before.timeMs) doubts.push(`${what}: ${amount.toExponential(1)} took less time (${timeMs.toFixed(3)} ms) than ${before.amount.toExponential(1)} (${before.timeMs.toFixed(3)} ms)`);
+  }
+  return doubts;
+}
+
+async function multiplyAdds(device: Device, kernel: Kernel<"sink", { rounds: number; factor: number; term: number }, "WORKGROUP">, perRound: number): Promise<CeilingSample[]> {
+  const groups = device.info.software ? 256 : 16_384;
+  const lanes = groups * kernel.overrides.WORKGROUP;
+  const sink = device.allocPersistent(4 * lanes, "ceiling");
+  const measure = (rounds: readonly number[]) =>
+    timed(device, rounds.map((n) => ({ kernel, buffers: { sink }, params: { rounds: n, factor: 0.999, term: 0.001 }, grid: [groups, 1, 1], amount: n * lanes * perRound })));
+  try {
+    // Long enough that clocks have risen and edges do not count.
+    const target = device.info.software ? 12 : 6;
+    let rounds = 8;
+    for (let tries = 0; tries < 5; tries++) {
+      const ms = (await measure([rounds]))[0]?.timeMs ?? 0;
+      if (ms > 0.5 * target) break;
+      rounds = Math.min(2 ** 20, Math.ceil(rounds * Math.min(32, Math.max(2, target / Math.max(ms, 1e-3)))));
+    }
+    return await measure([rounds / 4, rounds / 2, rounds].map((n) => Math.max(1, Math.round(n))));
+  } finally {
+    device.dispose(sink);
+  }
+}
+
+async function copied(device: Device): Promise<CeilingSample[]> {
+  // Processors want few groups with long loops, GPUs many with short ones.
+  const { software } = device.info;
+  const [lanes, rounds] = software ? [8, 256] : [256, 8];
+  const bound = Math.floor(device.maxBindingBytes / mebibyte) * mebibyte;
+  const most = Math.min(bound, (software ? 128 : 256) * mebibyte);
+  const sizes = [...copySizes.filter((bytes) => bytes < most), most];
+  const [x, y] = ["from", "to"].map((name) => device.allocPersistent(most, `ceiling copy ${name}`)) as [Buffer, Buffer];
+  try {
+    const samples = await timed(device, sizes.map((bytes) => {
+      const buffers = { source: Buffer.part("ceiling from", bytes, x, 0), copied: Buffer.part("ceiling to", bytes, y, 0) };
+      return { kernel: ceiling.stream, buffers, params: { rounds, factor: 0, term: 0 }, grid: flatGrid(bytes / 16, lanes * rounds), overrides: { WORKGROUP: lanes }, amount: bytes };
+    }));
+    return samples.map(({ amount, timeMs, perSecond }) => ({ amount, timeMs, perSecond: 2 * perSecond }));
+  } finally {
+    for (const buffer of [x, y]) device.dispose(buffer);
+  }
+}
+
+async function empty(device: Device): Promise<number> {
+  const y = device.allocPersistent(4, "ceiling launch");
+  try {
+    const samples = await timed(device, Array.from({ length: 16 }, () => ({ kernel: fill.forward, buffers: { y }, params: { n: 1, value: 0 }, grid: [1, 1, 1], amount: 1 })));
+    return [...samples].sort((a, b) => a.timeMs - b.timeMs)[8]?.timeMs ?? 0;
+  } finally {
+    device.dispose(y);
+  }
+}
+
+interface Launch<B extends string, P extends ParamValues, O extends string> {
+  readonly kernel: Kernel<B, P, O>;
+  readonly buffers: Readonly<Record<B, Buffer>>;
+  readonly params: P;
+  readonly grid: Grid;
+  readonly overrides?: LaunchOptions<O>["overrides"];
+  readonly amount: number;
+}
+
+/** Launches as a plan of their own, each with the least of its times. The first repeat warms up. */
+async function timed<B extends string, P extends ParamValues, O extends string>(device: Device, launches: readonly Launch<B, P, O>[]): Promise<CeilingSample[]> {
+  const plan = new Plan(device, device.record("ceilings", [], () => {
+    for (const { kernel, buffers, params, grid, overrides } of launches) device.dispatch(kernel, buffers, params, grid, overrides ? { overrides } : {});
+  }));
+  try {
+    const { samples } = await timePlan(device, plan, { repeats: 4 });
+    return launches.map(({ amount }, i) => {
+      const timeMs = Math.min(...samples.slice(1).map((sample) => sample[i] ?? 0));
+      return { amount, timeMs, perSecond: timeMs > 0 ? (1000 * amount) / timeMs : 0 };
+    });
+  } finally {
+    plan.dispose();
+  }
+}
