@@ -61,6 +61,15 @@ describe.skipIf(!hasBrowser)("in a browser", () => {
     expect(Object.fromEntries(reports.map((report) => [report.file, report.cases]))).toEqual(inNode);
   });
 
+  it("measured kernels are remembered", { timeout: 120_000 }, async () => {
+    const visit = await checks();
+    const { winners, measured } = await visit.page.evaluate(() => (window.checks as Checks).tuneTwice());
+    await visit.close();
+    expect(winners[0]).toBe(winners[1]);
+    // A task that only the plain kernels can compute is not measured at all.
+    expect(measured).toEqual([winners.length > 0 ? 1 : 0, 0]);
+  });
+
   it("ten steps of fine-tuning agree with Node's", { timeout: 300_000 }, async () => {
     const visit = await checks();
     const there = await visit.page.evaluate(() => (window.checks as Checks).fineTune());

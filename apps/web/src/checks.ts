@@ -13,5 +13,7 @@ export interface CaseReport {
 
 export interface Checks {
   runCases(): Promise<CaseReport[]>;
+  /** Tunes one product twice, each time on a device of its own: which families were known, and how many shapes each time measured. */
+  tuneTwice(): Promise<{ winners: readonly string[]; measured: readonly number[] }>;
   fineTune(): Promise<{ losses: number[]; validationLoss: number; info: DeviceInfo }>;
 }

@@ -21,6 +21,8 @@ export interface Choices {
   /** null: the usual one for the task. */
   readonly learningRate: number | null;
   readonly seed: number;
+  /** Measure which kernels are fastest before training, unless that is known. */
+  readonly tune: boolean;
 }
 
 /** What a data set's list says. */

@@ -61,7 +61,7 @@ export class Form {
     if (weights === undefined) throw new Error("first weights: choose a file, or start from random weights.");
     return {
       data, weights, depth: Number(depth.value) as Depth, size: Number(byId("size", HTMLSelectElement).value), batch: valueOf("batch"), epochs: valueOf("epochs"),
-      learningRate: Number.isNaN(rate.valueAsNumber) ? null : rate.valueAsNumber, seed: valueOf("seed"),
+      learningRate: Number.isNaN(rate.valueAsNumber) ? null : rate.valueAsNumber, seed: valueOf("seed"), tune: byId("tune", HTMLInputElement).checked,
     };
   }
 

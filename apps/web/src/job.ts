@@ -8,6 +8,7 @@ import { type InitSource, memoryStore, type Predictions, randomInit, runStudy, t
 import { version } from "../package.json";
 import { type Choices, type DataChoice, type DataFacts, initName } from "./choices.ts";
 import { studyOf } from "./study-of.ts";
+import { kernelsFor } from "./tuning.ts";
 import { inspectWeights, loadWeights } from "./weights.ts";
 
 export interface Watcher {
@@ -65,6 +66,7 @@ export async function runJob(choices: Choices, site: string, { event, prediction
     await runStudy({
       config, device, store, finish, predictions, listener: event, inits: new Map([[initName(weights), init]]),
       datasets: () => loadDataset(sourceOf(data, site)),
+      tuning: (tasks) => kernelsFor(device, tasks, choices.tune, (text) => event({ kind: "note", text })),
       environment: { roentgen: version, commit: null, runtime: navigator.userAgent, system: navigator.platform, adapter: { vendor, architecture, device: model, description, software, toggles } },
       // Nothing to come back to: a closed tab forgets.
       checkpointSeconds: Number.POSITIVE_INFINITY,

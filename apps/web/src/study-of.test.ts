@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Choices, DataFacts } from "./choices.ts";
 import { studyOf } from "./study-of.ts";
 
-const choices: Choices = { data: { kind: "demo", set: "plane" }, weights: null, depth: 18, size: 64, batch: 8, epochs: 5, learningRate: null, seed: 3 };
+const choices: Choices = { data: { kind: "demo", set: "plane" }, weights: null, depth: 18, size: 64, batch: 8, epochs: 5, learningRate: null, seed: 3, tune: false };
 const facts = (kind: DataFacts["kind"]): DataFacts => ({ name: "set", kind, classes: ["a"], images: { train: 8, val: 4, test: 4 } });
 const folder = { kind: "folder", files: new Map() } as const;
 

@@ -3,7 +3,9 @@
 import { urlSource } from "@roentgen/data";
 import { openDevice } from "@roentgen/gpu/browser";
 import { type OpCase, runCase } from "@roentgen/tensor/testing";
+import { collectTasks, matmul, record, spec } from "@roentgen/tensor";
 import type { CaseReport, Checks } from "./checks.ts";
+import { kernelsFor } from "./tuning.ts";
 import { shortFineTune } from "../../../test/shared/short-fine-tune.ts";
 
 const modules = import.meta.glob<{ readonly cases: readonly OpCase[] }>("../../../packages/tensor/src/ops/*.cases.ts", { eager: true });
@@ -24,6 +26,19 @@ async function runCases(): Promise<CaseReport[]> {
   return reports;
 }
 
+async function tuneTwice(): ReturnType<Checks["tuneTwice"]> {
+  const [winners, measured] = [[] as string[], [] as number[]];
+  for (let visit = 0; visit < 2; visit++) {
+    const device = await openDevice();
+    const tasks = collectTasks(device, () => record(device, "product", (a, b) => matmul(a, b), [spec("f32", [32, 16]), spec("f32", [16, 32])]).dispose());
+    let told = 0;
+    winners.push(...(await kernelsFor(device, tasks, true, () => told++)).values());
+    measured.push(told);
+    device.close();
+  }
+  return { winners, measured };
+}
+
 /** The ten steps that Node takes as well, and what they ran on. */
 async function fineTune(): ReturnType<Checks["fineTune"]> {
   const device = await openDevice();
@@ -34,4 +49,4 @@ async function fineTune(): ReturnType<Checks["fineTune"]> {
   }
 }
 
-Object.assign(window, { checks: { runCases, fineTune } satisfies Checks });
+Object.assign(window, { checks: { runCases, tuneTwice, fineTune } satisfies Checks });

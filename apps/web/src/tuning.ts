@@ -1,0 +1,45 @@
+// Kernels found by measurement, kept by the browser (IndexedDB) from one visit to the next: one entry for each adapter and version
+// of the shaders. Where a browser refuses to keep anything, as in some private windows, they are measured again.
+
+import type { Device } from "@roentgen/gpu";
+import { type OpenTask, parseTuning, tune, type Tuning, tuningIdentity, type Winners, winnersOf } from "@roentgen/tensor";
+
+const [database, shelf] = ["roentgen", "tunings"] as const;
+
+const settled = <T>(request: IDBRequest<T>): Promise<T> =>
+  new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error ?? new Error("IndexedDB refused a request."));
+  });
+
+async function shelved<T>(mode: IDBTransactionMode, use: (shelf: IDBObjectStore) => IDBRequest<T>): Promise<T> {
+  const opening = indexedDB.open(database, 1);
+  opening.onupgradeneeded = () => opening.result.createObjectStore(shelf);
+  const db = await settled(opening);
+  try {
+    return await settled(use(db.transaction(shelf, mode).objectStore(shelf)));
+  } finally {
+    db.close();
+  }
+}
+
+/** What was measured under this identity; null if nothing was, or nothing can be kept. */
+async function readTuning(identity: string): Promise<Tuning | null> {
+  const text = await shelved<unknown>("readonly", (shelf) => shelf.get(identity)).catch(() => null);
+  const tuning = typeof text === "string" ? parseTuning(text) : null;
+  return tuning?.identity === identity ? tuning : null;
+}
+
+/** Keeps a tuning; false where the browser refuses. */
+async function writeTuning(tuning: Tuning): Promise<boolean> {
+  return shelved("readwrite", (shelf) => shelf.put(JSON.stringify(tuning), tuning.identity)).then(() => true, () => false);
+}
+
+/** The fastest kernels as far as they are known, all of them if `measure` asks for it. */
+export async function kernelsFor(device: Device, tasks: readonly OpenTask[], measure: boolean, tell: (text: string) => void): Promise<Winners> {
+  const known = await readTuning(tuningIdentity(device.info));
+  if (!measure) return known ? winnersOf(known) : new Map();
+  const tuning = await tune(device, tasks, { known, onProgress: (done, all) => tell(`Measuring kernels: ${done} of ${all} shapes …`) });
+  if (!(await writeTuning(tuning))) tell("This browser keeps nothing: the kernels will be measured again next time.");
+  return winnersOf(tuning);
+}
