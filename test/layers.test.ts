@@ -26,6 +26,9 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 const thirdParty: Readonly<Record<string, readonly string[]>> = {
   webgpu: ["packages/gpu"],
   fflate: ["packages/checkpoints"],
+  "crc-32": ["packages/checkpoints"],
+  hysnappy: ["packages/checkpoints"],
+  "@bufbuild/protobuf": ["packages/checkpoints"],
   comlink: ["apps/web"],
   "fast-png": ["packages/data", "packages/runner"],
   yaml: ["packages/runner"],

@@ -1,46 +1,49 @@
-// The wire format of protocol buffers, as far as TensorFlow's bundle entries go: varints, 32 and 64 bit words, length-delimited fields.
+// The wire format of protocol buffers, as far as TensorFlow's bundle entries go, and LevelDB's varints, which are the same.
 // Definition: protobuf.dev/programming-guides/encoding.
+import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { CheckpointError } from "@roentgen/core";
 
-/** The last value of a scalar field, all of a repeated one. Numbers beyond 2^53 are errors: none of ours is that large. */
+/** The last value of a scalar field, all of a repeated one. */
 export interface Field {
   readonly number: number;
   readonly value: number | Uint8Array;
 }
 
-/** A varint at `at`, and where it ends. Throws CheckpointError if it is cut off or beyond 2^53. */
+/** A varint at `at`, and where it ends. Throws CheckpointError if it is cut off or beyond 2^53: none of ours is that large. */
 export function readVarint(bytes: Uint8Array, at: number, name: string): [value: number, end: number] {
-  let value = 0;
-  for (let shift = 0; shift < 70; shift += 7) {
-    const byte = bytes[at++];
-    if (byte === undefined) break;
-    value += (byte & 0x7f) * 2 ** shift;
-    if (byte < 0x80) {
-      if (!Number.isSafeInteger(value)) break;
-      return [value, at];
-    }
-  }
-  throw new CheckpointError(`${name}: a number that is cut off or too large. The file is damaged.`);
+  const reader = new BinaryReader(bytes);
+  reader.pos = at;
+  return [named(name, () => count(reader)), reader.pos];
 }
 
-/** The fields of a message, in file order. */
+/** The fields of a message, in file order. Throws CheckpointError for one that is cut off or malformed. */
 export function readFields(bytes: Uint8Array, name: string): Field[] {
+  const reader = new BinaryReader(bytes);
   const fields: Field[] = [];
-  for (let at = 0; at < bytes.length; ) {
-    const [tag, start] = readVarint(bytes, at, name);
-    const number = Math.floor(tag / 8);
-    const wire = tag % 8;
-    if (wire === 0) {
-      const [value, end] = readVarint(bytes, start, name);
-      fields.push({ number, value });
-      at = end;
-      continue;
-    }
-    const [length, begin] = wire === 2 ? readVarint(bytes, start, name) : wire === 5 ? [4, start] : wire === 1 ? [8, start] : [Infinity, start];
-    if (begin + length > bytes.length) throw new CheckpointError(`${name}: a field that reaches beyond its message. The file is damaged.`);
-    const data = bytes.subarray(begin, begin + length);
-    fields.push({ number, value: wire === 5 ? new DataView(data.buffer, data.byteOffset, 4).getUint32(0, true) : data });
-    at = begin + length;
-  }
+  while (reader.pos < reader.len) fields.push(named(name, () => readField(reader)));
   return fields;
+}
+
+function readField(reader: BinaryReader): Field {
+  const [number, wire] = reader.tag();
+  switch (wire) {
+    case WireType.Varint: return { number, value: count(reader) };
+    case WireType.Bit32: return { number, value: reader.fixed32() };
+    case WireType.LengthDelimited: return { number, value: reader.bytes() };
+    default: return { number, value: reader.skip(wire, number) };
+  }
+}
+
+function count(reader: BinaryReader): number {
+  const value = Number(reader.uint64());
+  if (!Number.isSafeInteger(value)) throw new RangeError("beyond 2^53");
+  return value;
+}
+
+function named<T>(name: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw new CheckpointError(`${name}: a number or a field that is cut off or too large (${error instanceof Error ? error.message : error}). The file is damaged.`);
+  }
 }
