@@ -68,6 +68,7 @@ describe("the command line", () => {
         --json            print the cells and comparisons as JSON on standard output
         --quiet           no progress, only the result
         --adapter <name>  use the adapter whose name contains this
+        --native          leave out Dawn's checks and clearing: faster, same bits
         --budget <bytes>  most GPU memory to hold, such as 4GB
         --offline         fetch no weights; use those already kept
         -h, --help        print this help
@@ -91,6 +92,7 @@ describe("the command line", () => {
       Options:
         --json            print everything found as JSON
         --adapter <name>  use the adapter whose name contains this
+        --native          leave out Dawn's checks and clearing: faster, same bits
         -h, --help        print this help
 
       Examples:
@@ -142,6 +144,7 @@ describe("the command line", () => {
         --json            print the table as JSON
         --trace <file>    also write a Chrome trace, for chrome://tracing or Perfetto
         --adapter <name>  use the adapter whose name contains this
+        --native          leave out Dawn's checks and clearing: faster, same bits
         -h, --help        print this help
 
       Examples:

@@ -32,6 +32,7 @@ ROENTGEN_DEBUG=1 adds the stack to error messages.`);
 }
 
 const adapter = (): Option => new Option("--adapter <name>", "use the adapter whose name contains this");
+const native = (): Option => new Option("--native", "leave out Dawn's checks and clearing: faster, same bits");
 const json = (what: string): Option => new Option("--json", what);
 
 function addRun(program: Command): void {
@@ -46,6 +47,7 @@ function addRun(program: Command): void {
     .addOption(json("print the cells and comparisons as JSON on standard output"))
     .option("--quiet", "no progress, only the result")
     .addOption(adapter())
+    .addOption(native())
     .option("--budget <bytes>", "most GPU memory to hold, such as 4GB", bytes)
     .option("--offline", "fetch no weights; use those already kept")
     .addHelpText("after", `
@@ -64,6 +66,7 @@ function addDoctor(program: Command): void {
     .description("show the GPU, its driver and what is missing")
     .addOption(json("print everything found as JSON"))
     .addOption(adapter())
+    .addOption(native())
     .addHelpText("after", `
 Examples:
   roentgen doctor
@@ -101,6 +104,7 @@ function addProfile(program: Command): void {
     .addOption(json("print the table as JSON"))
     .option("--trace <file>", "also write a Chrome trace, for chrome://tracing or Perfetto")
     .addOption(adapter())
+    .addOption(native())
     .addHelpText("after", `
 Examples:
   roentgen profile resnet50 --train --batch 4 --size 64

@@ -1,10 +1,11 @@
+import { readFile } from "node:fs/promises";
 import { accumulateScalar as accumulate, fill, reluScalar as relu } from "@roentgen/kernels";
 import type { Kernel } from "@roentgen/kernels";
 import { afterEach, describe, expect, it } from "vitest";
 import { Buffer } from "./buffer.ts";
 import { type Device, nullDevice } from "./device.ts";
 import { flatGrid } from "./dispatch.ts";
-import { openDevice } from "./node.ts";
+import { nativeToggles, openDevice } from "./node.ts";
 import { firstNonFinite } from "./non-finite.ts";
 import { Plan } from "./plan.ts";
 
@@ -89,6 +90,20 @@ describe.skipIf(!present)("the device", () => {
     expect(first).toEqual(eager);
     const second = new Float32Array(await device.read(plan.run([input.map((v) => v + 1)])));
     expect(second[3]).toBe(Math.fround(Math.fround(Math.fround(Math.fround(3 / 7) + 1) + 1) + 1));
+  });
+
+  it("gives the same bits in native mode, whose toggles it names and this Dawn knows", async () => {
+    const input = Float32Array.from({ length: n }, (_, i) => i / 7);
+    const bits = [];
+    for (const native of [false, true]) {
+      const device = await open({ native });
+      expect(device.info.toggles.includes("skip_validation")).toBe(native);
+      bits.push(await device.read(recordAddTwice(device).run([input])));
+    }
+    expect(bits[1]).toEqual(bits[0]);
+    // Dawn ignores a name that it does not know, so a misspelt one would go unnoticed.
+    const dawn = await readFile(new URL(`dist/${process.platform}-${process.platform === "darwin" ? "universal" : process.arch}/dawn.node`, import.meta.resolve("webgpu")));
+    expect([...nativeToggles.enable, ...nativeToggles.disable].filter((name) => !dawn.includes(name))).toEqual([]);
   });
 
   it("returns memory to the pool at the end of a scope and uses it again", async () => {

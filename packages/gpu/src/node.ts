@@ -6,33 +6,49 @@ import { describe, openOn } from "./open.ts";
 
 export interface NodeOptions {
   /** Choose the adapter whose name contains this text. Default: the driver's first choice. */
-  readonly adapter?: string;
+  readonly adapter?: string | undefined;
   /** Refuse to hold more. Default: nine tenths of the machine's memory on a software driver, which has no limit of its own. */
-  readonly budgetBytes?: number;
-  /** Dawn toggles to enable, such as `skip_validation`. Every report names them. */
+  readonly budgetBytes?: number | undefined;
+  /**
+   * Leaves out what Dawn does for untrusted pages and we have tests for: see `nativeToggles`. Same bits, less work; an error of ours
+   * is then the driver's to find, or nobody's. Default: whether ROENTGEN_NATIVE is 1 in the environment. Every report names the toggles.
+   */
+  readonly native?: boolean | undefined;
+  /** More Dawn toggles to enable. Dawn ignores names that it does not know. */
   readonly toggles?: readonly string[];
 }
+
+/** What `native` turns on and off. Timestamps are rounded to 65 µs for web pages; in Node they never are. */
+export const nativeToggles = {
+  enable: [
+    "skip_validation", // commands are not checked before they are encoded
+    "disable_robustness", // no clamping of indices in shaders
+    "disable_workgroup_init", // workgroup memory is not zeroed
+    "vulkan_enable_f16_on_nvidia", // shader-f16 where Dawn distrusts the driver
+    "allow_unsafe_apis", // features not yet in the standard, such as subgroup matrices
+  ],
+  disable: ["lazy_clear_resource_on_first_use"], // buffers are not zeroed before their first use
+} as const;
 
 // Dawn's GPU object must outlive every device: collected early, the process aborts.
 const alive = new Set<unknown>();
 
-function gpuWith(toggles: readonly string[]): GPU {
+function gpuWith(enable: readonly string[], disable: readonly string[]): GPU {
   Object.assign(globalThis, globals);
-  // Timestamps are rounded to 65 µs for web pages; a profiler in Node has no such need.
-  const flags = ["disable-dawn-features=timestamp_quantization"];
-  if (toggles.length) flags.push(`enable-dawn-features=${toggles.join(",")}`);
-  const gpu = create(flags);
+  const gpu = create([`enable-dawn-features=${enable.join(",")}`, `disable-dawn-features=${disable.join(",")}`]);
   alive.add(gpu);
   return gpu;
 }
 
-async function findAdapter({ adapter: name, toggles = [] }: NodeOptions): Promise<{ gpu: GPU; adapter: GPUAdapter; info: DeviceInfo }> {
-  const gpu = gpuWith(toggles);
+async function findAdapter({ adapter: name, native = process.env.ROENTGEN_NATIVE === "1", toggles = [] }: NodeOptions): Promise<{ gpu: GPU; adapter: GPUAdapter; info: DeviceInfo }> {
+  const enable = [...(native ? nativeToggles.enable : []), ...toggles];
+  const disable = ["timestamp_quantization", ...(native ? nativeToggles.disable : [])];
+  const gpu = gpuWith(enable, disable);
   const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
   if (!adapter) {
     throw new DeviceError("no WebGPU adapter found. Node needs a Vulkan, Metal or D3D12 driver; a software one (Mesa's lavapipe, version 25 or later) is enough for tests. `npm start` installs it on Debian; `roentgen doctor` says what is missing.");
   }
-  const info = describe(adapter, "node", ["-timestamp_quantization", ...toggles]);
+  const info = describe(adapter, "node", [...disable.map((toggle) => `-${toggle}`), ...enable]);
   const names = [info.vendor, info.architecture, info.device, info.description].join(" ");
   if (name && !names.toLowerCase().includes(name.toLowerCase())) {
     throw new DeviceError(`no adapter named "${name}": the driver offers ${names}. Set VK_DRIVER_FILES to choose another Vulkan driver.`);

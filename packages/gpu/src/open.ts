@@ -1,7 +1,9 @@
 import { DeviceError } from "@roentgen/core";
 import { Device, type DeviceInfo, type DeviceOptions } from "./device.ts";
+import { insidePasses } from "./timing.ts";
 
-const wantedFeatures = ["timestamp-query", "subgroups", "shader-f16"] as const;
+// The last two are not in the standard. Dawn offers the first of them in native mode, on adapters that have matrix units.
+const wantedFeatures = ["timestamp-query", "subgroups", "shader-f16", "chromium-experimental-subgroup-matrix" as GPUFeatureName, insidePasses as GPUFeatureName] as const;
 
 const wantedLimits = [
   "maxBufferSize", "maxStorageBufferBindingSize", "maxStorageBuffersPerShaderStage", "maxComputeWorkgroupStorageSize",

@@ -6,6 +6,7 @@ import { version } from "../program.ts";
 export interface DoctorOptions {
   readonly json?: boolean;
   readonly adapter?: string;
+  readonly native?: boolean;
 }
 
 /** All that `roentgen doctor` finds. */
@@ -29,20 +30,21 @@ export interface Problem {
   readonly fatal: boolean;
 }
 
+type DeviceFlags = Pick<DoctorOptions, "adapter" | "native">;
 type Adapter = import("@roentgen/gpu").DeviceInfo;
 
 /** `roentgen doctor`: prints what there is and what is missing; fails if there is no adapter. */
-export async function doctor({ json = false, adapter }: DoctorOptions): Promise<void> {
-  const found = await diagnose(adapter);
+export async function doctor({ json = false, ...flags }: DoctorOptions): Promise<void> {
+  const found = await diagnose(flags);
   process.stdout.write(`${json ? JSON.stringify(found, null, 2) : formatDiagnosis(found)}\n`);
   if (found.problems.some((p) => p.fatal)) process.exitCode = exitCodes.failed;
 }
 
-async function diagnose(name: string | undefined): Promise<Diagnosis> {
+async function diagnose(flags: DeviceFlags): Promise<Diagnosis> {
   const linux = platform() === "linux";
   const vulkan = linux ? vulkanFacts() : null;
   const processors = cpus();
-  const { adapter, why } = await findAdapter(name);
+  const { adapter, why } = await findAdapter(flags);
   return {
     roentgen: version,
     node: process.version,
@@ -54,11 +56,11 @@ async function diagnose(name: string | undefined): Promise<Diagnosis> {
   };
 }
 
-async function findAdapter(name: string | undefined): Promise<{ adapter: Diagnosis["adapter"]; why: string }> {
+async function findAdapter(flags: DeviceFlags): Promise<{ adapter: Diagnosis["adapter"]; why: string }> {
   try {
     // Imported here, because loading Dawn itself is one of the things that can fail.
     const { adapterInfo } = await import("@roentgen/gpu/node");
-    return { adapter: await adapterInfo(name === undefined ? {} : { adapter: name }), why: "" };
+    return { adapter: await adapterInfo(flags), why: "" };
   } catch (error) {
     return { adapter: null, why: error instanceof Error ? error.message : String(error) };
   }

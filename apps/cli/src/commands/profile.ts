@@ -18,11 +18,12 @@ export interface ProfileOptions {
   readonly json?: boolean;
   readonly trace?: string;
   readonly adapter?: string;
+  readonly native?: boolean;
 }
 
 /** `roentgen profile`: builds a model on the device, records one step and times each of its dispatches. */
 export async function profileModel(name: string, options: ProfileOptions): Promise<void> {
-  const device = await openDevice(options.adapter === undefined ? {} : { adapter: options.adapter });
+  const device = await openDevice({ adapter: options.adapter, native: options.native });
   try {
     const { step, inputs } = recorded(device, name, options);
     await step.build();
@@ -33,7 +34,7 @@ export async function profileModel(name: string, options: ProfileOptions): Promi
     const adapter = device.info.description || device.info.device;
     if (options.trace !== undefined) await writeWhole(options.trace, JSON.stringify(chromeTrace(measured, adapter)));
     const groups = { kernels: groupBy(measured, (d) => d.kernel), layers: groupBy(measured, layerOf) };
-    process.stdout.write(`${options.json ? JSON.stringify({ model: name, adapter, software: device.info.software, batch: options.batch, size: options.size, bytes: step.plan.bytes, ...groups, ...measured }, null, 1) : formatProfile(measured, groups, { title: title(name, adapter, options), top: options.top, images: options.batch })}\n`);
+    process.stdout.write(`${options.json ? JSON.stringify({ model: name, adapter, software: device.info.software, toggles: device.info.toggles, batch: options.batch, size: options.size, bytes: step.plan.bytes, ...groups, ...measured }, null, 1) : formatProfile(measured, groups, { title: title(name, `${adapter}, toggles ${device.info.toggles.join(" ")}`, options), top: options.top, images: options.batch })}\n`);
   } finally {
     device.close();
   }

@@ -16,6 +16,7 @@ export interface RunOptions {
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly adapter?: string;
+  readonly native?: boolean;
   readonly budget?: number;
   readonly offline?: boolean;
 }
@@ -33,15 +34,12 @@ export async function run(study: string, options: RunOptions): Promise<void> {
     process.exit(code);
   });
   const unlock = await lockFolder(folder);
-  const device = await openDevice({
-    ...(options.adapter === undefined ? {} : { adapter: options.adapter }),
-    ...(options.budget === undefined ? {} : { budgetBytes: options.budget }),
-  }).catch(async (error: unknown) => {
+  const device = await openDevice({ adapter: options.adapter, native: options.native, budgetBytes: options.budget }).catch(async (error: unknown) => {
     await unlock();
     throw error;
   });
   try {
-    tell(`${config.title ?? config.name}, on ${device.info.description || device.info.device}${device.info.software ? " (software)" : ""}; results in ${shown(folder)}`);
+    tell(`${config.title ?? config.name}, on ${device.info.description || device.info.device}${device.info.software ? " (software)" : ""}${options.native ? ", native" : ""}; results in ${shown(folder)}`);
     const report = await runStudy({
       config, device,
       datasets: datasetsBeside(study),
