@@ -22,7 +22,14 @@
 // mean, a, b, c, bias (the last for that mask). FROZEN is evaluation: mean and spread are the running mean and variance, and no
 // gradient flows through them; otherwise spread is 1 / sqrt(variance + eps).
 
+// .half: enable f16;
+
 alias lanes = vec4f; // .scalar: f32
+alias stored = vec4f; // .scalar: f32 // .half: vec4<f16> // .packed: vec2u
+fn wide(v: stored) -> lanes { return v; } // .half: fn wide(v: stored) -> vec4f { return vec4f(v); }
+// .packed: fn wide(v: stored) -> vec4f { return vec4f(unpack2x16float(v.x), unpack2x16float(v.y)); }
+fn narrow(v: lanes) -> stored { return v; } // .half: fn narrow(v: vec4f) -> stored { return vec4<f16>(v); }
+// .packed: fn narrow(v: vec4f) -> stored { return vec2u(pack2x16float(v.xy), pack2x16float(v.zw)); }
 
 override WORKGROUP: u32 = 64;
 override RELU: bool = false;
@@ -53,7 +60,7 @@ fn stripe_of(thread: u32) -> Stripe {
 
 // --- forward --------------------------------------------------------------------------------------------------------
 
-@group(0) @binding(1) var<storage, read> x: array<lanes>;
+@group(0) @binding(1) var<storage, read> x: array<stored>;
 @group(0) @binding(2) var<storage, read_write> partials: array<lanes>;
 
 @compute @workgroup_size(WORKGROUP)
@@ -63,15 +70,15 @@ fn statistics(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups)
   let columns = params.columns;
   let column = stripe.column;
   var i = stripe.at;
-  let origin = x[column];
+  let origin = wide(x[column]);
   var n = 0.0;
   var mean = lanes(0.0);
   var squares = lanes(0.0);
   for (var quads = stripe.rows / 4u; quads > 0u; quads -= 1u) {
-    let x0 = x[i] - origin;
-    let x1 = x[i + columns] - origin;
-    let x2 = x[i + 2u * columns] - origin;
-    let x3 = x[i + 3u * columns] - origin;
+    let x0 = wide(x[i]) - origin;
+    let x1 = wide(x[i + columns]) - origin;
+    let x2 = wide(x[i + 2u * columns]) - origin;
+    let x3 = wide(x[i + 3u * columns]) - origin;
     i += 4u * columns;
     let centre = ((x0 + x1) + (x2 + x3)) * 0.25;
     let d0 = x0 - centre;
@@ -86,7 +93,7 @@ fn statistics(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups)
   }
   for (var rest = stripe.rows % 4u; rest > 0u; rest -= 1u) {
     n += 1.0;
-    let value = x[i] - origin;
+    let value = wide(x[i]) - origin;
     let delta = value - mean;
     mean += delta / n;
     squares += delta * (value - mean);
@@ -99,6 +106,8 @@ fn statistics(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups)
 
 @group(0) @binding(1) var<storage, read> stripe_statistics: array<f32>;
 @group(0) @binding(7) var<storage, read> first_row: array<f32>;
+// .half: @group(0) @binding(7) var<storage, read> first_row: array<stored>;
+// .packed: @group(0) @binding(7) var<storage, read> first_row: array<stored>;
 @group(0) @binding(2) var<storage, read_write> batch_mean: array<f32>;
 @group(0) @binding(3) var<storage, read_write> batch_invstd: array<f32>;
 @group(0) @binding(4) var<storage, read_write> running_mean: array<f32>;
@@ -124,7 +133,8 @@ fn merge(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grou
     let delta = stripe_statistics[at] - centre;
     squares += stripe_statistics[at + channels] + delta * delta * select(full, rest, s == last);
   }
-  let mean = first_row[channel] + centre;
+  let mean = first_row[channel] + centre; // .half: let mean = wide(first_row[channel / 4u])[channel % 4u] + centre;
+  // .packed: let mean = wide(first_row[channel / 4u])[channel % 4u] + centre;
   batch_mean[channel] = mean;
   batch_invstd[channel] = 1.0 / sqrt(squares / n + params.eps);
   running_mean[channel] += params.momentum * (mean - running_mean[channel]);
@@ -136,7 +146,7 @@ fn merge(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grou
 @group(0) @binding(3) var<storage, read> spread_in: array<lanes>;
 @group(0) @binding(4) var<storage, read> weight: array<lanes>;
 @group(0) @binding(5) var<storage, read> bias: array<lanes>;
-@group(0) @binding(6) var<storage, read_write> y: array<lanes>;
+@group(0) @binding(6) var<storage, read_write> y: array<stored>;
 
 fn invstd_of(spread: lanes, frozen: bool) -> lanes {
   if (frozen) { return lanes(1.0) / sqrt(spread + lanes(params.eps)); }
@@ -154,13 +164,13 @@ fn normalise(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) 
   let offset = bias[column];
   var i = stripe.at;
   for (var n = stripe.rows; n > 0u; n -= 1u) {
-    let value = (x[i] - mean) * scale + offset;
-    y[i] = select(value, rectified(value), RELU);
+    let value = (wide(x[i]) - mean) * scale + offset;
+    y[i] = narrow(select(value, rectified(value), RELU));
     i += columns;
   }
 }
 
-@group(0) @binding(7) var<storage, read> residual: array<lanes>;
+@group(0) @binding(7) var<storage, read> residual: array<stored>;
 
 @compute @workgroup_size(WORKGROUP)
 fn normalise_residual(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -173,14 +183,14 @@ fn normalise_residual(@builtin(global_invocation_id) id: vec3u, @builtin(num_wor
   let offset = bias[column];
   var i = stripe.at;
   for (var n = stripe.rows; n > 0u; n -= 1u) {
-    y[i] = rectified((x[i] - mean) * scale + offset + residual[i]);
+    y[i] = narrow(rectified((wide(x[i]) - mean) * scale + offset + wide(residual[i])));
     i += columns;
   }
 }
 
 // --- backward -------------------------------------------------------------------------------------------------------
 
-@group(0) @binding(6) var<storage, read> dy: array<lanes>;
+@group(0) @binding(6) var<storage, read> dy: array<stored>;
 @group(0) @binding(7) var<storage, read_write> sums: array<lanes>;
 
 @compute @workgroup_size(WORKGROUP)
@@ -196,8 +206,8 @@ fn gradient_sums(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgrou
   var sum = lanes(0.0);
   var product = lanes(0.0);
   for (var n = stripe.rows; n > 0u; n -= 1u) {
-    let centred = x[i] - mean;
-    var g = dy[i];
+    let centred = wide(x[i]) - mean;
+    var g = wide(dy[i]);
     if (RELU) { g = select(lanes(0.0), g, centred * scale + offset > lanes(0.0)); }
     sum += g;
     product += g * centred;
@@ -208,7 +218,7 @@ fn gradient_sums(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgrou
   sums[at + columns] = product;
 }
 
-@group(0) @binding(3) var<storage, read> out: array<lanes>;
+@group(0) @binding(3) var<storage, read> out: array<stored>;
 
 @compute @workgroup_size(WORKGROUP)
 fn gradient_sums_residual(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -221,9 +231,9 @@ fn gradient_sums_residual(@builtin(global_invocation_id) id: vec3u, @builtin(num
   var sum = lanes(0.0);
   var product = lanes(0.0);
   for (var n = stripe.rows; n > 0u; n -= 1u) {
-    let g = select(lanes(0.0), dy[i], out[i] > lanes(0.0));
+    let g = select(lanes(0.0), wide(dy[i]), wide(out[i]) > lanes(0.0));
     sum += g;
-    product += g * (x[i] - mean);
+    product += g * (wide(x[i]) - mean);
     i += columns;
   }
   let at = stripe.partial;
@@ -281,9 +291,9 @@ fn coefficients_only(@builtin(global_invocation_id) id: vec3u, @builtin(num_work
   write_coefficients(channel, channel_weight[channel] * channel_invstd(channel, true), 0.0, 0.0);
 }
 
-@group(0) @binding(2) var<storage, read> gradient: array<lanes>;
+@group(0) @binding(2) var<storage, read> gradient: array<stored>;
 @group(0) @binding(4) var<storage, read> coefficients_in: array<lanes>;
-@group(0) @binding(5) var<storage, read_write> dx: array<lanes>;
+@group(0) @binding(5) var<storage, read_write> dx: array<stored>;
 
 @compute @workgroup_size(WORKGROUP)
 fn backward_x(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -298,15 +308,15 @@ fn backward_x(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups)
   let offset = coefficients_in[4u * columns + column];
   var i = stripe.at;
   for (var n = stripe.rows; n > 0u; n -= 1u) {
-    let centred = x[i] - mean;
-    var g = gradient[i];
+    let centred = wide(x[i]) - mean;
+    var g = wide(gradient[i]);
     if (RELU) { g = select(lanes(0.0), g, centred * a + offset > lanes(0.0)); }
-    dx[i] = a * g + (b * centred + c);
+    dx[i] = narrow(a * g + (b * centred + c));
     i += columns;
   }
 }
 
-@group(0) @binding(6) var<storage, read_write> dresidual: array<lanes>;
+@group(0) @binding(6) var<storage, read_write> dresidual: array<stored>;
 
 @compute @workgroup_size(WORKGROUP)
 fn backward_x_residual(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -320,9 +330,9 @@ fn backward_x_residual(@builtin(global_invocation_id) id: vec3u, @builtin(num_wo
   let c = coefficients_in[3u * columns + column];
   var i = stripe.at;
   for (var n = stripe.rows; n > 0u; n -= 1u) {
-    let g = select(lanes(0.0), gradient[i], out[i] > lanes(0.0));
-    dx[i] = a * g + (b * (x[i] - mean) + c);
-    dresidual[i] = g;
+    let g = select(lanes(0.0), wide(gradient[i]), wide(out[i]) > lanes(0.0));
+    dx[i] = narrow(a * g + (b * (wide(x[i]) - mean) + c));
+    dresidual[i] = narrow(g);
     i += columns;
   }
 }

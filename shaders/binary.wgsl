@@ -7,12 +7,19 @@
 // backward             reads a[n], b[n], dy[n], writes dx[n] = dy df/da (SIDE 0) or dy df/db (SIDE 1), in the shape of y
 // forward_broadcast,   the same where a and b have other shapes than y: LANES results a thread, along the last axis, whose size
 // backward_broadcast   LANES divides. n counts threads; strides are in elements, 0 where an operand repeats.
-// forward and backward are on vectors of four, n counting vectors.
+// forward and backward are on vectors of four, n counting vectors; the f16 twins have these two alone.
 //
 // Ties of max and min share the gradient half and half, as in PyTorch; the gradient of a^b is 0 for a where b = 0, and 0 for b
 // where a = 0 and b >= 0. WGSL's pow is exp2(b log2 a): 0^b, a^0, a^1, a^2 and negative a with a whole b are set right by hand.
 
+// .half: enable f16;
+
 override WORKGROUP: u32 = 64;
+alias stored = vec4f; // .half: vec4<f16> // .packed: vec2u
+fn wide(v: stored) -> vec4f { return v; } // .half: fn wide(v: stored) -> vec4f { return vec4f(v); }
+// .packed: fn wide(v: stored) -> vec4f { return vec4f(unpack2x16float(v.x), unpack2x16float(v.y)); }
+fn narrow(v: vec4f) -> stored { return v; } // .half: fn narrow(v: vec4f) -> stored { return vec4<f16>(v); }
+// .packed: fn narrow(v: vec4f) -> stored { return vec2u(pack2x16float(v.xy), pack2x16float(v.zw)); }
 override KIND: u32 = 0;
 override SIDE: u32 = 0;
 override RANK: u32 = 8;
@@ -69,25 +76,25 @@ fn slope(kind: u32, side: u32, u: vec4f, v: vec4f) -> vec4f {
   }
 }
 
-@group(0) @binding(1) var<storage, read> a4: array<vec4f>;
-@group(0) @binding(2) var<storage, read> b4: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> y4: array<vec4f>;
+@group(0) @binding(1) var<storage, read> a4: array<stored>;
+@group(0) @binding(2) var<storage, read> b4: array<stored>;
+@group(0) @binding(3) var<storage, read_write> y4: array<stored>;
 
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.y * groups.x * WORKGROUP + id.x;
   if (i >= params.n) { return; }
-  y4[i] = value(KIND, a4[i], b4[i]);
+  y4[i] = narrow(value(KIND, wide(a4[i]), wide(b4[i])));
 }
 
-@group(0) @binding(3) var<storage, read> dy4: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> dx4: array<vec4f>;
+@group(0) @binding(3) var<storage, read> dy4: array<stored>;
+@group(0) @binding(4) var<storage, read_write> dx4: array<stored>;
 
 @compute @workgroup_size(WORKGROUP)
 fn backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.y * groups.x * WORKGROUP + id.x;
   if (i >= params.n) { return; }
-  dx4[i] = slope(KIND, SIDE, a4[i], b4[i]) * dy4[i];
+  dx4[i] = narrow(slope(KIND, SIDE, wide(a4[i]), wide(b4[i])) * wide(dy4[i]));
 }
 
 // Where in a and b the result number i comes from: one division an axis, none for the outermost.
@@ -120,7 +127,7 @@ fn lanes_of_b(at: u32, lanes: u32, rank: u32) -> vec4f {
   return vec4f(b[at], b[at + step], b[at + 2u * step], b[at + 3u * step]);
 }
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(WORKGROUP) // .half: none // .packed: none
 fn forward_broadcast(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let thread = id.y * groups.x * WORKGROUP + id.x;
   if (thread >= params.n) { return; }
@@ -133,7 +140,7 @@ fn forward_broadcast(@builtin(global_invocation_id) id: vec3u, @builtin(num_work
 @group(0) @binding(3) var<storage, read> dy: array<f32>;
 @group(0) @binding(4) var<storage, read_write> dx: array<f32>;
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(WORKGROUP) // .half: none // .packed: none
 fn backward_broadcast(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let thread = id.y * groups.x * WORKGROUP + id.x;
   if (thread >= params.n) { return; }

@@ -26,6 +26,14 @@
 
 enable subgroups;
 
+// .half: enable f16;
+
+alias stored = vec4f; // .half: vec4<f16> // .packed: vec2u
+fn wide(v: stored) -> vec4f { return v; } // .half: fn wide(v: stored) -> vec4f { return vec4f(v); }
+// .packed: fn wide(v: stored) -> vec4f { return vec4f(unpack2x16float(v.x), unpack2x16float(v.y)); }
+fn narrow(v: vec4f) -> stored { return v; } // .half: fn narrow(v: vec4f) -> stored { return vec4<f16>(v); }
+// .packed: fn narrow(v: vec4f) -> stored { return vec2u(pack2x16float(v.xy), pack2x16float(v.zw)); }
+
 override WORKGROUP: u32 = 8;
 
 struct Params {
@@ -57,10 +65,10 @@ fn pixel(m: u32, height: u32, width: u32) -> Pixel {
   return Pixel(n, line - n * height, m - line * width);
 }
 
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
-@group(0) @binding(2) var<storage, read> w: array<vec4f>;
+@group(0) @binding(1) var<storage, read> x: array<stored>;
+@group(0) @binding(2) var<storage, read> w: array<stored>;
 @group(0) @binding(3) var<storage, read> bias: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> y: array<stored>;
 
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id: vec3u) {
@@ -105,11 +113,11 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id
       let i2 = select(0u, ((p2.n * params.input.x + y2) * params.input.y + x2) * c4, in2);
       let i3 = select(0u, ((p3.n * params.input.x + y3) * params.input.y + x3) * c4, in3);
       for (var i = 0u; i < c4; i++) {
-        let a0 = select(vec4f(), x[i0 + i], in0);
-        let a1 = select(vec4f(), x[i1 + i], in1);
-        let a2 = select(vec4f(), x[i2 + i], in2);
-        let a3 = select(vec4f(), x[i3 + i], in3);
-        let b = mat4x4f(w[f], w[f + step], w[f + 2u * step], w[f + 3u * step]);
+        let a0 = select(vec4f(), wide(x[i0 + i]), in0);
+        let a1 = select(vec4f(), wide(x[i1 + i]), in1);
+        let a2 = select(vec4f(), wide(x[i2 + i]), in2);
+        let a3 = select(vec4f(), wide(x[i3 + i]), in3);
+        let b = mat4x4f(wide(w[f]), wide(w[f + step]), wide(w[f + 2u * step]), wide(w[f + 3u * step]));
         f++;
         t0 += subgroupShuffle(a0, 0u) * b; t1 += subgroupShuffle(a0, 1u) * b;
         t2 += subgroupShuffle(a0, 2u) * b; t3 += subgroupShuffle(a0, 3u) * b;
@@ -133,10 +141,10 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id
   if (column >= params.k / 4u) { return; }
   var o = row * (params.k / 4u) + column;
   for (var i = row; i < row + 32u; i += 4u) {
-    if (i < m)      { y[o] = t0; }
-    if (i + 1u < m) { y[o + params.k / 4u] = t1; }
-    if (i + 2u < m) { y[o + params.k / 2u] = t2; }
-    if (i + 3u < m) { y[o + params.k / 4u * 3u] = t3; }
+    if (i < m)      { y[o] = narrow(t0); }
+    if (i + 1u < m) { y[o + params.k / 4u] = narrow(t1); }
+    if (i + 2u < m) { y[o + params.k / 2u] = narrow(t2); }
+    if (i + 3u < m) { y[o + params.k / 4u * 3u] = narrow(t3); }
     o += params.k;
     t0 = t4; t1 = t5; t2 = t6; t3 = t7;
     t4 = t8; t5 = t9; t6 = t10; t7 = t11;
@@ -148,8 +156,8 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id
   }
 }
 
-@group(0) @binding(5) var<storage, read> dy: array<vec4f>;
-@group(0) @binding(6) var<storage, read_write> dx: array<vec4f>;
+@group(0) @binding(5) var<storage, read> dy: array<stored>;
+@group(0) @binding(6) var<storage, read_write> dx: array<stored>;
 
 @compute @workgroup_size(WORKGROUP)
 fn backward_x(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id: vec3u) {
@@ -204,11 +212,11 @@ fn backward_x(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id)
       let i3 = select(0u, ((p3.n * params.output.x + y3) * params.output.y + x3) * k4, in3);
       var f = (r * params.kernel.y + s) * c4 + min(column, c4 - 1u);
       for (var i = 0u; i < k4; i++) {
-        let a0 = select(vec4f(), dy[i0 + i], in0);
-        let a1 = select(vec4f(), dy[i1 + i], in1);
-        let a2 = select(vec4f(), dy[i2 + i], in2);
-        let a3 = select(vec4f(), dy[i3 + i], in3);
-        let b = mat4x4f(w[f], w[f + step], w[f + 2u * step], w[f + 3u * step]);
+        let a0 = select(vec4f(), wide(dy[i0 + i]), in0);
+        let a1 = select(vec4f(), wide(dy[i1 + i]), in1);
+        let a2 = select(vec4f(), wide(dy[i2 + i]), in2);
+        let a3 = select(vec4f(), wide(dy[i3 + i]), in3);
+        let b = mat4x4f(wide(w[f]), wide(w[f + step]), wide(w[f + 2u * step]), wide(w[f + 3u * step]));
         f += 4u * step;
         t0 += b * subgroupShuffle(a0, 0u); t1 += b * subgroupShuffle(a0, 1u);
         t2 += b * subgroupShuffle(a0, 2u); t3 += b * subgroupShuffle(a0, 3u);
@@ -240,10 +248,10 @@ fn backward_x(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id)
     let d1 = subgroupShuffle(o0, (i & 4u) + 1u) + column;
     let d2 = subgroupShuffle(o0, (i & 4u) + 2u) + column;
     let d3 = subgroupShuffle(o0, (i & 4u) + 3u) + column;
-    if (inside && i + 0u < m) { dx[d0] = t0; }
-    if (inside && i + 1u < m) { dx[d1] = t1; }
-    if (inside && i + 2u < m) { dx[d2] = t2; }
-    if (inside && i + 3u < m) { dx[d3] = t3; }
+    if (inside && i + 0u < m) { dx[d0] = narrow(t0); }
+    if (inside && i + 1u < m) { dx[d1] = narrow(t1); }
+    if (inside && i + 2u < m) { dx[d2] = narrow(t2); }
+    if (inside && i + 3u < m) { dx[d3] = narrow(t3); }
     t0 = t4; t1 = t5; t2 = t6; t3 = t7;
     t4 = t8; t5 = t9; t6 = t10; t7 = t11;
     t8 = t12; t9 = t13; t10 = t14; t11 = t15;
@@ -289,12 +297,12 @@ fn backward_weight(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
     let at = select(0u, ((o.n * params.input.x + row) * params.input.y + col) * c4, inside);
     let present = select(0u, 1u, inside);
     let j = i * k4 + quad;
-    let a0 = select(vec4f(), dy[j], subgroupShuffle(present, 0u) == 1u);
-    let a1 = select(vec4f(), dy[j + 1u * k4], subgroupShuffle(present, 1u) == 1u);
-    let a2 = select(vec4f(), dy[j + 2u * k4], subgroupShuffle(present, 2u) == 1u);
-    let a3 = select(vec4f(), dy[j + 3u * k4], subgroupShuffle(present, 3u) == 1u);
-    let b = mat4x4f(x[subgroupShuffle(at, 0u) + ci], x[subgroupShuffle(at, 1u) + ci],
-                    x[subgroupShuffle(at, 2u) + ci], x[subgroupShuffle(at, 3u) + ci]);
+    let a0 = select(vec4f(), wide(dy[j]), subgroupShuffle(present, 0u) == 1u);
+    let a1 = select(vec4f(), wide(dy[j + 1u * k4]), subgroupShuffle(present, 1u) == 1u);
+    let a2 = select(vec4f(), wide(dy[j + 2u * k4]), subgroupShuffle(present, 2u) == 1u);
+    let a3 = select(vec4f(), wide(dy[j + 3u * k4]), subgroupShuffle(present, 3u) == 1u);
+    let b = mat4x4f(wide(x[subgroupShuffle(at, 0u) + ci]), wide(x[subgroupShuffle(at, 1u) + ci]),
+                    wide(x[subgroupShuffle(at, 2u) + ci]), wide(x[subgroupShuffle(at, 3u) + ci]));
     let q0 = transpose(mat4x4f(subgroupShuffle(a0, 0u), subgroupShuffle(a1, 0u), subgroupShuffle(a2, 0u), subgroupShuffle(a3, 0u)));
     t0 += b * q0[0]; t1 += b * q0[1]; t2 += b * q0[2]; t3 += b * q0[3];
     let q1 = transpose(mat4x4f(subgroupShuffle(a0, 1u), subgroupShuffle(a1, 1u), subgroupShuffle(a2, 1u), subgroupShuffle(a3, 1u)));

@@ -17,6 +17,16 @@
 //
 // The filter's gradient sums over all n*p*q pixels. Where the filter is small, the image rows are cut into slices with threads
 // of their own, and sum-slices.wgsl adds those up: the order never varies, so neither does the result.
+//
+// The twins keep images and filters in f16, channels in fours; bias and partial are f32.
+
+// .half: enable f16;
+
+alias stored = vec4f; // .half: vec4<f16> // .packed: vec2u
+fn wide(v: stored) -> vec4f { return v; } // .half: fn wide(v: stored) -> vec4f { return vec4f(v); }
+// .packed: fn wide(v: stored) -> vec4f { return vec4f(unpack2x16float(v.x), unpack2x16float(v.y)); }
+fn narrow(v: vec4f) -> stored { return v; } // .half: fn narrow(v: vec4f) -> stored { return vec4<f16>(v); }
+// .packed: fn narrow(v: vec4f) -> stored { return vec2u(pack2x16float(v.xy), pack2x16float(v.zw)); }
 
 override WORKGROUP: u32 = 64;
 
@@ -84,11 +94,13 @@ fn taps_of(n: vec4u, row: vec4i, column: vec4i, size: vec2u, pixel_stride: u32) 
 // --- forward ---------------------------------------------------------------------------------------------------------------
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read> x4: array<vec4f>;
+@group(0) @binding(1) var<storage, read> x4: array<stored>;
 @group(0) @binding(2) var<storage, read> w: array<f32>;
-@group(0) @binding(2) var<storage, read> w4: array<vec4f>;
+@group(0) @binding(2) var<storage, read> w4: array<stored>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
+// .half: @group(0) @binding(4) var<storage, read_write> y: array<stored>;
+// .packed: @group(0) @binding(4) var<storage, read_write> y: array<stored>;
 
 fn store_y(tile: Tile, sums: mat4x4f) {
   let channels = channels_of(tile);
@@ -99,6 +111,8 @@ fn store_y(tile: Tile, sums: mat4x4f) {
     let values = sums[i] + base;
     let at = (tile.pixel + i) * params.k;
     for (var j = 0u; j < tile.end - tile.channel; j++) { y[at + tile.channel + j] = values[j]; }
+    // .half: y[(at + tile.channel) / 4] = narrow(values);
+    // .packed: y[(at + tile.channel) / 4] = narrow(values);
   }
 }
 
@@ -128,11 +142,11 @@ fn forward(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: ve
       let taps = input_taps(o, r, s, 4);
       let at = taps.at + tile.group * depth;
       for (var c = 0u; c < depth; c++) {
-        let f = mat4x4f(w4[rows.x + c], w4[rows.y + c], w4[rows.z + c], w4[rows.w + c]);
-        sums[0] += select(vec4f(), x4[at.x + c], taps.present.x) * f;
-        sums[1] += select(vec4f(), x4[at.y + c], taps.present.y) * f;
-        sums[2] += select(vec4f(), x4[at.z + c], taps.present.z) * f;
-        sums[3] += select(vec4f(), x4[at.w + c], taps.present.w) * f;
+        let f = mat4x4f(wide(w4[rows.x + c]), wide(w4[rows.y + c]), wide(w4[rows.z + c]), wide(w4[rows.w + c]));
+        sums[0] += select(vec4f(), wide(x4[at.x + c]), taps.present.x) * f;
+        sums[1] += select(vec4f(), wide(x4[at.y + c]), taps.present.y) * f;
+        sums[2] += select(vec4f(), wide(x4[at.z + c]), taps.present.z) * f;
+        sums[3] += select(vec4f(), wide(x4[at.w + c]), taps.present.w) * f;
       }
       rows += depth;
     }
@@ -140,7 +154,7 @@ fn forward(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: ve
   store_y(tile, sums);
 }
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(WORKGROUP) // .half: none // .packed: none
 fn forward_ragged(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
   let tile = tile_of(id.y * groups.x + id.x, local, params.k);
   if (tile.pixel >= params.batch * params.output.x * params.output.y) { return; }
@@ -169,8 +183,10 @@ fn forward_ragged(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) gro
 // --- backward_x ------------------------------------------------------------------------------------------------------------
 
 @group(0) @binding(5) var<storage, read> dy: array<f32>;
-@group(0) @binding(5) var<storage, read> dy4: array<vec4f>;
+@group(0) @binding(5) var<storage, read> dy4: array<stored>;
 @group(0) @binding(6) var<storage, read_write> dx: array<f32>;
+// .half: @group(0) @binding(6) var<storage, read_write> dx: array<stored>;
+// .packed: @group(0) @binding(6) var<storage, read_write> dx: array<stored>;
 
 /** Rows and columns of a phase: the coarsest has the most, so some pixels of others lie outside the image. */
 fn phase_size() -> vec2u {
@@ -213,6 +229,8 @@ fn store_dx(tile: Tile, i: Pixels, sums: mat4x4f) {
     let values = sums[e] + base;
     let at = ((i.n[e] * params.input.x + i.row[e]) * params.input.y + i.column[e]) * params.c;
     for (var j = 0u; j < tile.end - tile.channel; j++) { dx[at + tile.channel + j] = values[j]; }
+    // .half: dx[(at + tile.channel) / 4] = narrow(values);
+    // .packed: dx[(at + tile.channel) / 4] = narrow(values);
   }
 }
 
@@ -234,11 +252,11 @@ fn backward_x(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups:
       let at = taps.at + tile.group * depth;
       var f_at = tile.group * depth * 4 * row + (r * params.kernel.y + s) * c4 + c;
       for (var k = 0u; k < depth; k++) {
-        let f = mat4x4f(w4[f_at], w4[f_at + row], w4[f_at + 2 * row], w4[f_at + 3 * row]);
-        sums[0] += f * select(vec4f(), dy4[at.x + k], taps.present.x);
-        sums[1] += f * select(vec4f(), dy4[at.y + k], taps.present.y);
-        sums[2] += f * select(vec4f(), dy4[at.z + k], taps.present.z);
-        sums[3] += f * select(vec4f(), dy4[at.w + k], taps.present.w);
+        let f = mat4x4f(wide(w4[f_at]), wide(w4[f_at + row]), wide(w4[f_at + 2 * row]), wide(w4[f_at + 3 * row]));
+        sums[0] += f * select(vec4f(), wide(dy4[at.x + k]), taps.present.x);
+        sums[1] += f * select(vec4f(), wide(dy4[at.y + k]), taps.present.y);
+        sums[2] += f * select(vec4f(), wide(dy4[at.z + k]), taps.present.z);
+        sums[3] += f * select(vec4f(), wide(dy4[at.w + k]), taps.present.w);
         f_at += 4 * row;
       }
     }
@@ -246,7 +264,7 @@ fn backward_x(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups:
   store_dx(tile, i.pixels, sums);
 }
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(WORKGROUP) // .half: none // .packed: none
 fn backward_x_ragged(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
   let tile = tile_of(id.y * groups.x + id.x, local, params.c);
   let i = input_pixels(tile);
@@ -345,8 +363,8 @@ fn backward_weight(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgr
     var x_at = pixel_under(row / params.output.x, p, columns.first, piece.r, piece.s) * (params.c / 4) + (piece.group * (params.c / params.groups) + piece.c) / 4;
     var dy_at = ((row * params.output.y + columns.first) * params.k + piece.k) / 4;
     for (var q = columns.first; q < columns.end; q++) {
-      let v = x4[x_at];
-      let g = dy4[dy_at];
+      let v = wide(x4[x_at]);
+      let g = wide(dy4[dy_at]);
       sums[0] += g.x * v;
       sums[1] += g.y * v;
       sums[2] += g.z * v;
@@ -358,7 +376,7 @@ fn backward_weight(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgr
   store_partial(piece, sums);
 }
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(WORKGROUP) // .half: none // .packed: none
 fn backward_weight_ragged(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let piece = piece_of(id.y * groups.x * WORKGROUP + id.x);
   if (piece.slice >= params.slices) { return; }
@@ -388,7 +406,7 @@ fn backward_weight_ragged(@builtin(global_invocation_id) id: vec3u, @builtin(num
 
 // --- backward_bias ---------------------------------------------------------------------------------------------------------
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(WORKGROUP) // .half: none // .packed: none
 fn backward_bias(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let thread = id.y * groups.x * WORKGROUP + id.x;
   let slice = thread / params.k;

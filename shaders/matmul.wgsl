@@ -8,6 +8,10 @@
 // columns wide. Where the result is small and k long, k is cut into slices with threads of their own, which sum-slices.wgsl adds
 // up in order.
 
+// .half: enable f16;
+
+alias stored = f32; // .half: f16 // .packed: u32
+
 override WORKGROUP: u32 = 64;
 
 struct Params {
@@ -23,9 +27,14 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> left: array<f32>;
-@group(0) @binding(2) var<storage, read> right: array<f32>;
+@group(0) @binding(1) var<storage, read> left: array<stored>;
+@group(0) @binding(2) var<storage, read> right: array<stored>;
 @group(0) @binding(3) var<storage, read_write> partial: array<f32>;
+
+fn left_at(i: u32) -> f32 { return left[i]; } // .half: fn left_at(i: u32) -> f32 { return f32(left[i]); }
+// .packed: fn left_at(i: u32) -> f32 { return unpack2x16float(left[i / 2u])[i % 2u]; }
+fn right_at(i: u32) -> f32 { return right[i]; } // .half: fn right_at(i: u32) -> f32 { return f32(right[i]); }
+// .packed: fn right_at(i: u32) -> f32 { return unpack2x16float(right[i / 2u])[i % 2u]; }
 
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
@@ -45,8 +54,8 @@ fn forward(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: ve
   var j = matrix % params.batch * params.b.x + columns * params.b.z + first * params.b.y;
   var sums = mat4x4f();
   for (var k = first; k < min(first + params.slice, params.k); k++) {
-    let u = vec4f(left[i.x], left[i.y], left[i.z], left[i.w]);
-    let v = vec4f(right[j.x], right[j.y], right[j.z], right[j.w]);
+    let u = vec4f(left_at(i.x), left_at(i.y), left_at(i.z), left_at(i.w));
+    let v = vec4f(right_at(j.x), right_at(j.y), right_at(j.z), right_at(j.w));
     sums[0] += u.x * v;
     sums[1] += u.y * v;
     sums[2] += u.z * v;

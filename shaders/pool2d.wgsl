@@ -5,16 +5,23 @@
 // max_backward     reads dy, places,     writes dx
 // mean_forward     reads x,              writes y
 // mean_backward    reads dy,             writes dx
-// global_forward   reads x,              writes y[N,C]
-// global_backward  reads dy[N,C],        writes dx
+// global_forward   reads x,              writes means[N,C]
+// global_backward  reads dmeans[N,C],    writes dx
 //
 // A thread makes a run of per_thread neighbouring pixels of one row, in one column of four neighbouring channels, or one in the
 // scalar twin: finding out where it is costs divisions, which are slow everywhere. Backward gathers: an input asks each window
 // it lies in, in a fixed order. The first of equal maxima in window order has the gradient, as in PyTorch. Padding is never
 // read: it cannot be the maximum and adds nothing to a mean, but counts in the mean's divisor if COUNT_PADDING.
 
+// .half: enable f16;
+
 alias lanes = vec4f; // .scalar: f32
 alias indices = vec4u; // .scalar: u32
+alias stored = vec4f; // .scalar: f32 // .half: vec4<f16> // .packed: vec2u
+fn wide(v: stored) -> lanes { return v; } // .half: fn wide(v: stored) -> vec4f { return vec4f(v); }
+// .packed: fn wide(v: stored) -> vec4f { return vec4f(unpack2x16float(v.x), unpack2x16float(v.y)); }
+fn narrow(v: lanes) -> stored { return v; } // .half: fn narrow(v: vec4f) -> stored { return vec4<f16>(v); }
+// .packed: fn narrow(v: vec4f) -> stored { return vec2u(pack2x16float(v.xy), pack2x16float(v.zw)); }
 
 override WORKGROUP: u32 = 64;
 override COUNT_PADDING: bool = true;
@@ -23,8 +30,8 @@ override COUNT_PADDING: bool = true;
 struct Params { n: u32, columns: u32, per_thread: u32, runs: u32, input: vec2u, output: vec2u, kernel: vec2u, stride: vec2u, padding: vec2u }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<lanes>;
-@group(0) @binding(2) var<storage, read_write> y: array<lanes>;
+@group(0) @binding(1) var<storage, read> x: array<stored>;
+@group(0) @binding(2) var<storage, read_write> y: array<stored>;
 @group(0) @binding(3) var<storage, read_write> places: array<indices>;
 
 // What thread i makes of images of this size: pixels [low, high) of a row, and where in memory the first is.
@@ -71,26 +78,26 @@ fn max_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups
   for (var q = run.low; q < run.high; q++) {
     let columns = taps_of(q, params.stride.y, params.padding.y, params.kernel.y, params.input.y);
     let corner = (top * params.input.y + columns.first) * params.columns + run.column;
-    var best = x[corner];
+    var best = wide(x[corner]);
     var place = indices(rows.low * params.kernel.y + columns.low);
     for (var r = rows.low; r < rows.high; r++) {
       var from_at = corner + (r - rows.low) * line;
       for (var s = columns.low; s < columns.high; s++) {
-        let value = x[from_at];
+        let value = wide(x[from_at]);
         place = select(place, indices(r * params.kernel.y + s), value > best);
         best = max(best, value);
         from_at += params.columns;
       }
     }
-    y[at] = best;
+    y[at] = narrow(best);
     places[at] = place;
     at += params.columns;
   }
 }
 
-@group(0) @binding(1) var<storage, read> dy: array<lanes>;
+@group(0) @binding(1) var<storage, read> dy: array<stored>;
 @group(0) @binding(2) var<storage, read> maxima: array<indices>;
-@group(0) @binding(3) var<storage, read_write> dx: array<lanes>;
+@group(0) @binding(3) var<storage, read_write> dx: array<stored>;
 
 @compute @workgroup_size(WORKGROUP)
 fn max_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -108,10 +115,10 @@ fn max_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroup
       let line = (top + p) * params.output.y;
       for (var q = columns.low; q < columns.high; q++) {
         let from_at = (line + q) * params.columns + run.column;
-        sum += select(lanes(0.0), dy[from_at], maxima[from_at] == indices(tap - q * params.stride.y));
+        sum += select(lanes(0.0), wide(dy[from_at]), maxima[from_at] == indices(tap - q * params.stride.y));
       }
     }
-    dx[at] = sum;
+    dx[at] = narrow(sum);
     at += params.columns;
   }
 }
@@ -137,11 +144,11 @@ fn mean_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroup
     for (var r = rows.low; r < rows.high; r++) {
       var from_at = corner + (r - rows.low) * line;
       for (var s = columns.low; s < columns.high; s++) {
-        sum += x[from_at];
+        sum += wide(x[from_at]);
         from_at += params.columns;
       }
     }
-    y[at] = sum / divisor(rows, columns, COUNT_PADDING);
+    y[at] = narrow(sum / divisor(rows, columns, COUNT_PADDING));
     at += params.columns;
   }
 }
@@ -162,13 +169,17 @@ fn mean_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgrou
       let line = (top + p) * params.output.y;
       for (var q = columns.low; q < columns.high; q++) {
         let column_taps = taps_of(q, params.stride.y, params.padding.y, params.kernel.y, params.input.y);
-        sum += dy[(line + q) * params.columns + run.column] / divisor(row_taps, column_taps, COUNT_PADDING);
+        sum += wide(dy[(line + q) * params.columns + run.column]) / divisor(row_taps, column_taps, COUNT_PADDING);
       }
     }
-    dx[at] = sum;
+    dx[at] = narrow(sum);
     at += params.columns;
   }
 }
+
+// the means are f32 in every twin
+@group(0) @binding(2) var<storage, read_write> means: array<lanes>;
+@group(0) @binding(1) var<storage, read> dmeans: array<lanes>;
 
 @compute @workgroup_size(WORKGROUP)
 fn global_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -179,10 +190,10 @@ fn global_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgro
   var at = image * pixels * params.columns + i - image * params.columns;
   var sum = lanes(0.0);
   for (var pixel = 0u; pixel < pixels; pixel++) {
-    sum += x[at];
+    sum += wide(x[at]);
     at += params.columns;
   }
-  y[i] = sum / f32(pixels);
+  means[i] = sum / f32(pixels);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -190,10 +201,10 @@ fn global_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgr
   let i = id.y * groups.x * WORKGROUP + id.x;
   if (i >= params.n) { return; }
   let run = run_of(i, params.input);
-  let share = dy[run.image * params.columns + run.column] / f32(params.input.x * params.input.y);
+  let share = dmeans[run.image * params.columns + run.column] / f32(params.input.x * params.input.y);
   var at = run.at;
   for (var w = run.low; w < run.high; w++) {
-    dx[at] = share;
+    dx[at] = narrow(share);
     at += params.columns;
   }
 }

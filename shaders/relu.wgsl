@@ -7,31 +7,38 @@
 // pass. The gradient at 0 is 0, and a NaN passes through, as in PyTorch (max(NaN, 0) would hide it). A grid wider than 65,535
 // workgroups is folded into y.
 
+// .half: enable f16;
+
 alias lanes = vec4f; // .scalar: f32
+alias stored = vec4f; // .scalar: f32 // .half: vec4<f16> // .packed: vec2u
+fn wide(v: stored) -> lanes { return v; } // .half: fn wide(v: stored) -> vec4f { return vec4f(v); }
+// .packed: fn wide(v: stored) -> vec4f { return vec4f(unpack2x16float(v.x), unpack2x16float(v.y)); }
+fn narrow(v: lanes) -> stored { return v; } // .half: fn narrow(v: vec4f) -> stored { return vec4<f16>(v); }
+// .packed: fn narrow(v: vec4f) -> stored { return vec2u(pack2x16float(v.xy), pack2x16float(v.zw)); }
 
 override WORKGROUP: u32 = 64;
 
 struct Params { n: u32 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<lanes>;
-@group(0) @binding(2) var<storage, read_write> y: array<lanes>;
+@group(0) @binding(1) var<storage, read> x: array<stored>;
+@group(0) @binding(2) var<storage, read_write> y: array<stored>;
 
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.y * groups.x * WORKGROUP + id.x;
   if (i >= params.n) { return; }
-  let v = x[i];
-  y[i] = select(v, lanes(0.0), v < lanes(0.0));
+  let v = wide(x[i]);
+  y[i] = narrow(select(v, lanes(0.0), v < lanes(0.0)));
 }
 
-@group(0) @binding(1) var<storage, read> out: array<lanes>;
-@group(0) @binding(2) var<storage, read> dy: array<lanes>;
-@group(0) @binding(3) var<storage, read_write> dx: array<lanes>;
+@group(0) @binding(1) var<storage, read> out: array<stored>;
+@group(0) @binding(2) var<storage, read> dy: array<stored>;
+@group(0) @binding(3) var<storage, read_write> dx: array<stored>;
 
 @compute @workgroup_size(WORKGROUP)
 fn backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.y * groups.x * WORKGROUP + id.x;
   if (i >= params.n) { return; }
-  dx[i] = select(lanes(0.0), dy[i], out[i] > lanes(0.0));
+  dx[i] = narrow(select(lanes(0.0), wide(dy[i]), wide(out[i]) > lanes(0.0)));
 }

@@ -12,7 +12,14 @@
 // scalar twin. Backward gathers: the source grows with p, so the outputs that read an input are neighbours; a thread finds
 // roughly where they begin and end, then asks what forward asked, so that both agree on every rounding.
 
+// .half: enable f16;
+
 alias lanes = vec4f; // .scalar: f32
+alias stored = vec4f; // .scalar: f32 // .half: vec4<f16> // .packed: vec2u
+fn wide(v: stored) -> lanes { return v; } // .half: fn wide(v: stored) -> vec4f { return vec4f(v); }
+// .packed: fn wide(v: stored) -> vec4f { return vec4f(unpack2x16float(v.x), unpack2x16float(v.y)); }
+fn narrow(v: lanes) -> stored { return v; } // .half: fn narrow(v: vec4f) -> stored { return vec4<f16>(v); }
+// .packed: fn narrow(v: vec4f) -> stored { return vec2u(pack2x16float(v.xy), pack2x16float(v.zw)); }
 
 override WORKGROUP: u32 = 64;
 override ALIGN_CORNERS: bool = false;
@@ -21,8 +28,8 @@ override ALIGN_CORNERS: bool = false;
 struct Params { n: u32, columns: u32, per_thread: u32, runs: u32, input: vec2u, output: vec2u, scale: vec2f }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<lanes>;
-@group(0) @binding(2) var<storage, read_write> y: array<lanes>;
+@group(0) @binding(1) var<storage, read> x: array<stored>;
+@group(0) @binding(2) var<storage, read_write> y: array<stored>;
 
 // What thread i makes of images of this size: pixels [low, high) of a row, and where in memory the first is.
 struct Run { image: u32, row: u32, low: u32, high: u32, column: u32, at: u32 }
@@ -89,7 +96,7 @@ fn nearest_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgr
   let line = (run.image * params.input.x + nearest_source(run.row, params.scale.x, params.input.x)) * params.input.y;
   var at = run.at;
   for (var q = run.low; q < run.high; q++) {
-    y[at] = x[(line + nearest_source(q, params.scale.y, params.input.y)) * params.columns + run.column];
+    y[at] = narrow(wide(x[(line + nearest_source(q, params.scale.y, params.input.y)) * params.columns + run.column]));
     at += params.columns;
   }
 }
@@ -108,15 +115,15 @@ fn linear_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgro
     let source = linear_source(q, params.scale.y, params.input.y, ALIGN_CORNERS);
     let left = source.low * params.columns + run.column;
     let right = source.high * params.columns + run.column;
-    let above = x[top * params.columns + left] * (1.0 - source.share) + x[top * params.columns + right] * source.share;
-    let below = x[bottom * params.columns + left] * (1.0 - source.share) + x[bottom * params.columns + right] * source.share;
-    y[at] = above * (1.0 - rows.share) + below * rows.share;
+    let above = wide(x[top * params.columns + left]) * (1.0 - source.share) + wide(x[top * params.columns + right]) * source.share;
+    let below = wide(x[bottom * params.columns + left]) * (1.0 - source.share) + wide(x[bottom * params.columns + right]) * source.share;
+    y[at] = narrow(above * (1.0 - rows.share) + below * rows.share);
     at += params.columns;
   }
 }
 
-@group(0) @binding(1) var<storage, read> dy: array<lanes>;
-@group(0) @binding(2) var<storage, read_write> dx: array<lanes>;
+@group(0) @binding(1) var<storage, read> dy: array<stored>;
+@group(0) @binding(2) var<storage, read_write> dx: array<stored>;
 
 @compute @workgroup_size(WORKGROUP)
 fn nearest_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -132,10 +139,10 @@ fn nearest_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workg
     for (var p = rows.low; p < rows.high; p++) {
       let line = (top + p) * params.output.y;
       for (var q = columns.low; q < columns.high; q++) {
-        sum += dy[(line + q) * params.columns + run.column];
+        sum += wide(dy[(line + q) * params.columns + run.column]);
       }
     }
-    dx[at] = sum;
+    dx[at] = narrow(sum);
     at += params.columns;
   }
 }
@@ -156,10 +163,10 @@ fn linear_backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgr
       let line = (top + p) * params.output.y;
       for (var q = columns.low; q < columns.high; q++) {
         let across = weight_of(w, linear_source(q, params.scale.y, params.input.y, ALIGN_CORNERS));
-        sum += dy[(line + q) * params.columns + run.column] * (down * across);
+        sum += wide(dy[(line + q) * params.columns + run.column]) * (down * across);
       }
     }
-    dx[at] = sum;
+    dx[at] = narrow(sum);
     at += params.columns;
   }
 }

@@ -34,9 +34,10 @@ function scalarOf(type: TypeInfo, where: string): Binding["element"] {
   return scalar;
 }
 
-/** What a storage buffer holds: in a packed twin, pairs of f16 lie in `stored`, a `vec2u`. */
+/** What a storage buffer holds: in a packed twin, pairs of f16 lie in `stored`, a `vec2u` or a `u32`. */
 function elementOf(type: TypeInfo, source: string, where: string): Binding["element"] {
-  const packed = type instanceof ArrayInfo && /^alias stored = vec2u;/m.test(source) && /^(vec2u|vec2|stored)$/.test(type.format.name);
+  const [, pairs] = /^alias stored = (vec2u|u32);/m.exec(source) ?? [];
+  const packed = pairs !== undefined && type instanceof ArrayInfo && (type.format.name === pairs || type.format.name === "stored");
   return packed ? "f16" : scalarOf(type, where);
 }
 
@@ -131,7 +132,7 @@ const broken: string[] = [];
 /**
  * A shader, and its twins: the same text where a line says what stands in its place there. `// .half: <line>` after a line, or alone
  * on a line below it, is that line in the twin `<stem>.half`; after an alias, the type is enough: `alias lanes = vec4f; // .scalar: f32`.
- * Alone below an empty line, it is a line more.
+ * Alone below an empty line, it is a line more. After `@compute`, `// .half: none` leaves the entry point out of the twin.
  */
 function variantsOf(file: string): { file: string; stem: string; source: string }[] {
   const stem = file.slice(0, -".wgsl".length);
@@ -145,12 +146,21 @@ const mark = /\/\/ \.([a-z]\w*): /;
 
 function twin(source: string, name: string): string {
   const lines: string[] = [];
+  let leftOut = false;
   for (const line of source.split("\n")) {
+    if (leftOut) {
+      leftOut = line !== "}";
+      continue;
+    }
     const [code = "", ...texts] = line.split(mark);
     const at = texts.indexOf(name);
     const text = at >= 0 && at % 2 === 0 ? (texts[at + 1] ?? "").trim() : null;
     if (text === null) {
       if (code.trim() || texts.length === 0) lines.push(texts.length ? code.trimEnd() : line);
+      continue;
+    }
+    if (text === "none") {
+      leftOut = true;
       continue;
     }
     const above = code.trim() ? code : (lines.pop() ?? "");

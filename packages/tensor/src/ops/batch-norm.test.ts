@@ -104,12 +104,12 @@ describe("batchNormRelu", () => {
     ];
     expect(device.record("bad", [], () => bad.map(messageOf)).result).toMatchInlineSnapshot(`
       [
-        "ShapeError batchNorm: x expects f32[..., channels] of rank 2 or more, got f32[8]. Give a batch, not one value a channel.",
+        "ShapeError batchNorm: x expects f32 or f16[..., channels] of rank 2 or more, got f32[8]. Give a batch, not one value a channel.",
         "ShapeError batchNorm: weight expects f32[8], one value for each channel of x, got f32[7]. x is f32[4,8].",
         "ShapeError batchNorm: bias expects f32[8], one value for each channel of x, got f32[8,1]. x is f32[4,8].",
         "ShapeError batchNorm: running.mean expects f32[6], one value for each channel of x, got f32[8]. x is f32[4,6].",
         "ShapeError batchNorm: a training batch needs more than one value a channel, x is f32[1,8]. Use a larger batch, or train: false.",
-        "ShapeError batchNormRelu: residual expects the shape of x, got f32[8,4]. x is f32[4,8].",
+        "ShapeError batchNormRelu: residual expects the shape and dtype of x, got f32[8,4]. x is f32[4,8].",
         "ShapeError batchNormRelu: running.count expects f32[1], got f32[2].",
       ]
     `);

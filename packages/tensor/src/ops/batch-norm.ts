@@ -1,9 +1,12 @@
 import { format, ShapeError } from "@roentgen/core";
 import { flatGrid, type Grid } from "@roentgen/gpu";
-import { batchNorm as vectors, batchNormScalar as scalars, relu as reluKernels } from "@roentgen/kernels";
+import { batchNorm as f32, batchNormHalf as half, batchNormPacked as packed, batchNormScalar as scalars } from "@roentgen/kernels";
+import { keep } from "../checkpoint.ts";
 import { groups, launch, op } from "../op.ts";
+import { floatDType, twinFor } from "../storage.ts";
 import type { GradientOf } from "../tape.ts";
 import { empty, emptyLike, type Tensor } from "../tensor.ts";
+import { masked } from "./relu.ts";
 
 /** Statistics that outlive the step: persistent f32 tensors, [C], [C] and [1]. */
 export interface RunningStatistics {
@@ -27,10 +30,10 @@ export interface BatchNormOptions {
  * Batch normalisation over the last axis: (x - mean) / sqrt(variance + eps) * weight + bias for each channel.
  * Definition: https://pytorch.org/docs/stable/generated/torch.nn.BatchNorm2d.html
  *
- * @param x       f32[..., C], rank 2 or more
+ * @param x       f32[..., C], rank 2 or more; or f16 with C in fours: statistics and parameters stay f32
  * @param weight  f32[C]
  * @param bias    f32[C]
- * @returns       f32, the shape of x
+ * @returns       the shape and dtype of x
  * @throws ShapeError if the shapes do not fit, or a training batch has one value a channel
  */
 export const batchNorm = op("batchNorm", (x: Tensor, weight: Tensor, bias: Tensor, options: BatchNormOptions) =>
@@ -39,7 +42,7 @@ export const batchNorm = op("batchNorm", (x: Tensor, weight: Tensor, bias: Tenso
 /**
  * relu(batchNorm(x) + residual) in one pass. The gradient at 0 is 0, as in PyTorch.
  *
- * @param residual  f32, the shape of x, or null
+ * @param residual  the shape and dtype of x, or null
  */
 export const batchNormRelu = op("batchNormRelu", (x: Tensor, weight: Tensor, bias: Tensor, residual: Tensor | null, options: BatchNormOptions) =>
   normalised("batchNormRelu", x, weight, bias, residual, options, true));
@@ -50,7 +53,7 @@ function normalised(name: string, x: Tensor, weight: Tensor, bias: Tensor, resid
   const channels = x.dim(-1);
   const rows = x.size / channels;
   const columns = channels % 4 ? channels : channels / 4;
-  const k = channels % 4 ? scalars : vectors;
+  const k = channels % 4 ? scalars : twinFor(x.device, floatDType(name, "x", x), { f32, half, packed });
   const work = stripes(rows, columns, x.device.info.software);
   const sizes = { rows, columns, channels, eps, momentum };
   const params = { ...sizes, ...work.apply };
@@ -61,12 +64,14 @@ function normalised(name: string, x: Tensor, weight: Tensor, bias: Tensor, resid
 
   const vector = (label: string) => empty(x.device, [channels], { label });
   const partial = () => empty(x.device, [work.sums.stripes, 2, channels], { label: "partial sums" });
-  const [mean, spread] = train ? [vector("mean"), vector("invstd")] : [running.mean, running.variance];
-  if (train) {
-    const partials = partial();
+  // A checkpoint that runs this again must not count the batch twice, and need not measure it again.
+  const statistics = () => {
+    const [mean, spread, partials] = [vector("mean"), vector("invstd"), partial()];
     launch(k.statistics, { x, partials, params: sumParams }, work.sumsGrid);
     launch(k.merge, { first_row: x, stripe_statistics: partials, batch_mean: mean, batch_invstd: spread, running_mean: running.mean, running_variance: running.variance, batches: running.count, params: sumParams }, perChannel);
-  }
+    return [mean, spread] as const;
+  };
+  const [mean, spread] = train ? keep(statistics) : [running.mean, running.variance];
   const y = emptyLike(x);
   const inputs = { x, mean_in: mean, spread_in: spread, weight, bias };
   if (residual) launch(k.normaliseResidual, { ...inputs, residual, y, params }, work.applyGrid, { overrides: frozen });
@@ -98,14 +103,9 @@ function normalised(name: string, x: Tensor, weight: Tensor, bias: Tensor, resid
     launch(k.backwardXResidual, { x, out: y, gradient: dy, coefficients_in, dx, dresidual, params }, work.applyGrid);
     return { dx, dresidual };
   });
-  const maskOnly = (dy: Tensor) => {
-    const dx = emptyLike(y);
-    launch(reluKernels.backward, { out: y, dy, dx, params: { n: y.size } }, groups(reluKernels.backward, y.size));
-    return dx;
-  };
   const gradients: GradientOf[] = [(dy) => pass(dy).dx, (dy) => sums(dy).dweight, (dy) => sums(dy).dbias];
   // x comes first: where it is wanted its pass has made the residual's gradient; where it is frozen the mask alone is cheaper.
-  if (residual) gradients.push((dy) => pass.known(dy)?.dresidual ?? maskOnly(dy));
+  if (residual) gradients.push((dy) => pass.known(dy)?.dresidual ?? masked(y, dy));
   return [y, gradients];
 }
 
@@ -128,7 +128,7 @@ interface Stripes {
 function stripes(rows: number, columns: number, software: boolean): { sums: Stripes; sumsGrid: Grid; apply: Stripes; applyGrid: Grid } {
   const deal = (per_thread: number): [Stripes, Grid] => {
     const count = Math.ceil(rows / per_thread);
-    return [{ per_thread, stripes: count }, flatGrid(count * columns, vectors.statistics.overrides.WORKGROUP)];
+    return [{ per_thread, stripes: count }, flatGrid(count * columns, f32.statistics.overrides.WORKGROUP)];
   };
   const wanted = Math.min(512, Math.ceil((software ? 512 : 32_768) / columns));
   const [sums, sumsGrid] = deal(Math.max(16, 4 * Math.ceil(rows / wanted / 4)));
@@ -138,8 +138,8 @@ function stripes(rows: number, columns: number, software: boolean): { sums: Stri
 
 function check(op: string, x: Tensor, weight: Tensor, bias: Tensor, residual: Tensor | null, { running, train }: BatchNormOptions): void {
   const channels = x.shape.at(-1);
-  if (x.shape.length < 2 || channels === undefined || x.dtype !== "f32" || x.size === 0) {
-    throw new ShapeError(`${op}: x expects f32[..., channels] of rank 2 or more, got ${x}. Give a batch, not one value a channel.`);
+  if (x.shape.length < 2 || channels === undefined || (x.dtype !== "f32" && x.dtype !== "f16") || x.size === 0) {
+    throw new ShapeError(`${op}: x expects f32 or f16[..., channels] of rank 2 or more, got ${x}. Give a batch, not one value a channel.`);
   }
   const vectors = { weight, bias, "running.mean": running.mean, "running.variance": running.variance };
   for (const [what, vector] of Object.entries(vectors)) {
@@ -148,7 +148,7 @@ function check(op: string, x: Tensor, weight: Tensor, bias: Tensor, residual: Te
     }
   }
   if (running.count.size !== 1) throw new ShapeError(`${op}: running.count expects f32[1], got ${running.count}.`);
-  if (residual && residual.shape.join() !== x.shape.join()) throw new ShapeError(`${op}: residual expects the shape of x, got ${residual}. x is ${x}.`);
+  if (residual && (residual.shape.join() !== x.shape.join() || residual.dtype !== x.dtype)) throw new ShapeError(`${op}: residual expects the shape and dtype of x, got ${residual}. x is ${x}.`);
   if (train && x.size === channels) {
     throw new ShapeError(`${op}: a training batch needs more than one value a channel, x is ${x}. Use a larger batch, or train: false.`);
   }

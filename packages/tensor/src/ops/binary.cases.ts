@@ -1,5 +1,5 @@
 import type { Tensor } from "../tensor.ts";
-import { host64, type Host64, type OpCase } from "../testing/op-case.ts";
+import { halved, host64, type Host64, type OpCase } from "../testing/op-case.ts";
 import { tolerances } from "../testing/tolerances.ts";
 import { add, div, maximum, minimum, mul, pow, sub } from "./binary.ts";
 import { broadcastShape, broadcastStrides } from "./layout.ts";
@@ -81,6 +81,7 @@ export const cases: readonly OpCase[] = [
     binaryCase(name, [2, 1, 3, 1, 2, 1], [1, 4, 1, 3, 1, 4]),
     binaryCase(name, [], [2, 3]),
     numberCase(name, [3, 5], 0.37),
+    halved(binaryCase(name, [2, 3, 4], [2, 3, 4])),
   ]),
   { ...binaryCase("pow", [2, 4], []), name: "pow of negative numbers to a whole power", inputs: [{ shape: [2, 4], range: [-2, -0.5] }, { shape: [], values: [3], fixed: true }] },
   { ...binaryCase("pow", [3], [3]), name: "pow at 2, 1 and 0", inputs: [{ shape: [3], range: [-2, -0.5] }, { shape: [3], values: [2, 1, 0], fixed: true }] },

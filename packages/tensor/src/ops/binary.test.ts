@@ -49,5 +49,5 @@ withDevice("binary at the edges", (device) => {
 it("refuses shapes that do not broadcast, and integers", () => {
   const device = nullDevice();
   expect(() => add(empty(device, [2, 3]), empty(device, [2]))).toThrowErrorMatchingInlineSnapshot(`[ShapeError: add: shapes do not broadcast: aligned at the last axis, sizes must be equal or 1. a is f32[2,3], b is f32[2].]`);
-  expect(() => mul(empty(device, [2, 3]), empty(device, [2, 3], { dtype: "u32" }))).toThrowErrorMatchingInlineSnapshot(`[ShapeError: mul: b must be f32, got u32[2,3].]`);
+  expect(() => mul(empty(device, [2, 3]), empty(device, [2, 3], { dtype: "u32" }))).toThrowErrorMatchingInlineSnapshot(`[ShapeError: mul: a and b must have one dtype. a is f32[2,3], b is u32[2,3].]`);
 });

@@ -4,7 +4,6 @@ import { op } from "../op.ts";
 import type { GradientOf } from "../tape.ts";
 import type { Tensor } from "../tensor.ts";
 import { type BinaryKind, combine, combineGradient } from "./binary-map.ts";
-import { expectDType } from "./expect.ts";
 import { sumTo } from "./reduce.ts";
 import { filled } from "./shape.ts";
 import { scaled } from "./unary.ts";
@@ -18,20 +17,20 @@ const isLinear = (kind: BinaryKind): boolean => kind === "add" || kind === "sub"
 const binary = (kind: BinaryKind) =>
   op(kind, (a: Tensor, other: Operand): readonly [Tensor, readonly GradientOf[]] => {
     const b = typeof other === "number" ? filled(a, [], other) : other;
-    expectDType(kind, "f32", { a, b });
     const forA = (dy: Tensor) => sumTo(isLinear(kind) ? dy : combineGradient(kind, "a", a, b, dy), a.shape);
     const forB = (dy: Tensor) => sumTo(isLinear(kind) ? dy : combineGradient(kind, "b", a, b, dy), b.shape);
-    const signed = kind === "sub" ? (dy: Tensor) => scaled(forB(dy), -1) : forB;
+    const minus = (dy: Tensor) => (dy.dtype === "f16" ? combineGradient("sub", "b", a, b, dy) : scaled(forB(dy), -1));
+    const signed = kind === "sub" ? minus : forB;
     return [combine(kind, a, b), typeof other === "number" ? [forA] : [forA, signed]];
   });
 
 /**
  * a + b.
  *
- * @param a  f32, any shape
- * @param b  f32, any shape that broadcasts with a's, or a number
- * @returns  f32, the broadcast shape. Gradients are summed back to each operand's shape.
- * @throws ShapeError where the shapes do not broadcast or a dtype is not f32
+ * @param a  f32, any shape; or f16, with a multiple of four elements and b of the same shape
+ * @param b  of the dtype of a, any shape that broadcasts with a's, or a number
+ * @returns  the broadcast shape, of the dtype of a. Gradients are summed back to each operand's shape.
+ * @throws ShapeError where the shapes do not broadcast or the dtypes do not fit
  */
 export const add = binary("add");
 

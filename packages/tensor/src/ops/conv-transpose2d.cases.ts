@@ -1,4 +1,4 @@
-import { host64, type Host64, type OpCase } from "../testing/op-case.ts";
+import { halved, host64, type Host64, type OpCase } from "../testing/op-case.ts";
 import { tolerances } from "../testing/tolerances.ts";
 import { convTranspose2d, type ConvTranspose2dOptions } from "./conv-transpose2d.ts";
 import { windowOf } from "./window.ts";
@@ -55,4 +55,5 @@ export const cases: readonly OpCase[] = [
   convTranspose2dCase({ x: [1, 4, 3, 4], filter: [4, 3, 3], options: { stride: [2, 1], dilation: 3, outputPadding: [2, 1] } }),
   convTranspose2dCase({ x: [1, 4, 4, 6], filter: [9, 3, 3], options: { groups: 3, stride: 2, padding: { top: 0, bottom: 1, left: 2, right: 0 } }, bias: true }),
   convTranspose2dCase({ x: [1, 3, 3, 36], filter: [36, 3, 3], options: { stride: 2, padding: 1 } }),
+  halved(convTranspose2dCase({ x: [2, 5, 4, 8], filter: [4, 2, 2], options: { stride: 2 }, bias: true }), (i) => i < 2),
 ];

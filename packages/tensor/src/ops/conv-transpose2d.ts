@@ -3,7 +3,7 @@ import { op } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
 import { bestKernels as kernels } from "./conv2d-families.ts";
 import { backwardBias } from "./conv2d-plain.ts";
-import { type Convolution, requireBias, requireImage } from "./convolution.ts";
+import { type Convolution, requireBias, requireImage, sharedDType } from "./convolution.ts";
 import { windowOf, type WindowOptions } from "./window.ts";
 
 export interface ConvTranspose2dOptions extends WindowOptions {
@@ -17,11 +17,11 @@ export interface ConvTranspose2dOptions extends WindowOptions {
  * Transposed two-dimensional convolution, as PyTorch's conv_transpose2d: the gradient, with respect to its input, of the
  * convolution that has this filter and these options. So its forward pass is that gradient's kernel, and the other way round.
  *
- * @param x        f32[N,H,W,C_in]
- * @param weight   f32[C_in,R,S,C_out/groups]: KRSC of that convolution
+ * @param x        f32[N,H,W,C_in]; or f16, with the channels of a group in fours
+ * @param weight   [C_in,R,S,C_out/groups] of the dtype of x: KRSC of that convolution; its gradient is f32
  * @param bias     f32[C_out] or null
  * @param options  stride, padding, dilation, groups of that convolution; outputPadding
- * @returns        f32[N,P,Q,C_out], P = (H - 1) * stride - top - bottom + dilation * (R - 1) + outputPadding + 1, Q likewise
+ * @returns        [N,P,Q,C_out] of the dtype of x, P = (H - 1) * stride - top - bottom + dilation * (R - 1) + outputPadding + 1, Q likewise
  * @throws ShapeError if shapes, groups or the window do not fit together
  */
 export const convTranspose2d = op("convTranspose2d", (x: Tensor, weight: Tensor, bias: Tensor | null, options: ConvTranspose2dOptions = {}) => {
@@ -39,8 +39,8 @@ export const convTranspose2d = op("convTranspose2d", (x: Tensor, weight: Tensor,
 
 /** The convolution whose result has the shape of x, and whose input the result is. */
 function convolutionBehind(x: Tensor, weight: Tensor, { outputPadding = 0, groups = 1, ...options }: ConvTranspose2dOptions): Convolution {
-  requireImage("convTranspose2d", "x", x, "N,H,W,C_in");
-  requireImage("convTranspose2d", "weight", weight, "C_in,R,S,C_out/groups");
+  requireImage("convTranspose2d", "x", x, "N,H,W,C_in", ["f32", "f16"]);
+  requireImage("convTranspose2d", "weight", weight, "C_in,R,S,C_out/groups", ["f32", "f16"]);
   const [batch = 0, h = 0, w = 0, k = 0] = x.shape;
   const [filters = 0, r = 0, s = 0, depth = 0] = weight.shape;
   const are = `x is ${x}, weight is ${weight}`;
@@ -61,5 +61,6 @@ function convolutionBehind(x: Tensor, weight: Tensor, { outputPadding = 0, group
     return output;
   };
   const input = [size(0, h, padding.top + padding.bottom), size(1, w, padding.left + padding.right)] as const;
-  return { batch, input, c: depth * groups, k, groups, window: { kernel, stride, dilation, padding, output: [h, w] } };
+  const c = depth * groups;
+  return { batch, input, c, k, groups, window: { kernel, stride, dilation, padding, output: [h, w] }, dtype: sharedDType("convTranspose2d", x, weight, { c, k, groups }) };
 }

@@ -20,7 +20,7 @@ export function convolutionTask(device: Hardware, shape: Convolution, direction:
   return {
     key: `conv2d.${direction} ${dtype} x ${x.shape.join("x")} weight ${weight.shape.join("x")} stride ${stride} dilation ${dilation} padding ${[top, bottom, left, right]} groups ${groups}`,
     families,
-    cost: (family) => family.cost(device, shape, direction),
+    cost: (family) => (dtype === "f32" || family.half ? family.cost(device, shape, direction) : Infinity),
     inputs: { forward: [x, weight], backwardX: [dy, weight], backwardWeight: [x, dy] }[direction],
     compute: (family, a, b) => {
       if (!a || !b) throw new Error("internal: a convolution's task has two inputs.");

@@ -1,18 +1,25 @@
 // The lanes family of convolution kernels: subgroups of exactly eight lanes, one group of channels. See shaders/conv2d.lanes.wgsl,
 // conv2d.lanes-few.wgsl for few pixels and conv2d.lanes-narrow.wgsl for channels that do not come in fours.
 
-import { maxGroups } from "@roentgen/gpu";
-import { conv2dLanes, conv2dLanesFew, conv2dLanesNarrow } from "@roentgen/kernels";
+import { type Device, maxGroups } from "@roentgen/gpu";
+import {
+  conv2dLanes, conv2dLanesFew, conv2dLanesFewHalf, conv2dLanesFewPacked, conv2dLanesHalf, conv2dLanesNarrow, conv2dLanesPacked,
+} from "@roentgen/kernels";
 import { launch } from "../op.ts";
+import { twinFor } from "../storage.ts";
 import { empty } from "../tensor.ts";
-import { type Convolution, type ConvolutionFamily, flopsOf } from "./convolution.ts";
+import { type Convolution, type ConvolutionFamily, dtypeOf, flopsOf } from "./convolution.ts";
 import { sumOfSlices } from "./sum-slices.ts";
 
 /** Columns of results that a workgroup computes. */
 const columns = 32;
 
+const many = { f32: conv2dLanes, half: conv2dLanesHalf, packed: conv2dLanesPacked };
+const few = { f32: conv2dLanesFew, half: conv2dLanesFewHalf, packed: conv2dLanesFewPacked };
+
 export const lanes: ConvolutionFamily = {
   name: "lanes",
+  half: true,
 
   // Lanes compute 32 columns at a time (output channels, or input channels backwards), so few of them waste most of the work; and
   // they find pixels by float32 division, exact below 2^20.
@@ -25,18 +32,18 @@ export const lanes: ConvolutionFamily = {
   },
 
   forward(shape, x, weight, bias) {
-    const y = empty(x.device, [shape.batch, ...shape.window.output, shape.k]);
-    const { kernels, rows } = kernelsFor(shape, y.size / shape.k);
+    const y = empty(x.device, [shape.batch, ...shape.window.output, shape.k], { dtype: dtypeOf(shape) });
+    const { kernels, rows } = kernelsFor(x.device, shape, y.size / shape.k);
     const grid = [Math.ceil(y.size / shape.k / rows), Math.ceil(shape.k / columns), 1] as const;
     launch(kernels.forward, { x, w: weight, bias: bias ?? weight, y, params: paramsOf(shape, bias !== null) }, grid, { flops: flopsOf(shape) });
     return y;
   },
 
   backwardX(shape, dy, weight, bias) {
-    const dx = empty(dy.device, [shape.batch, ...shape.input, shape.c]);
+    const dx = empty(dy.device, [shape.batch, ...shape.input, shape.c], { dtype: dtypeOf(shape) });
     const [down, across] = shape.window.stride;
     const phase = shape.batch * Math.ceil(shape.input[0] / down) * Math.ceil(shape.input[1] / across);
-    const { kernels, rows } = kernelsFor(shape, phase);
+    const { kernels, rows } = kernelsFor(dy.device, shape, phase);
     const grid = [Math.ceil(phase / rows), Math.ceil(shape.c / columns), down * across] as const;
     launch(kernels.backwardX, { w: weight, bias: bias ?? weight, dy, dx, params: paramsOf(shape, bias !== null) }, grid, { flops: flopsOf(shape) });
     return dx;
@@ -44,7 +51,7 @@ export const lanes: ConvolutionFamily = {
 
   backwardWeight(shape, x, dy) {
     const { slice, slices } = lanesSlices(shape);
-    const kernels = isWide(shape) ? conv2dLanes : conv2dLanesNarrow;
+    const kernels = isWide(shape) ? twinFor(x.device, dtypeOf(shape), many) : conv2dLanesNarrow;
     const grid = [filterRows(shape), filterColumns(shape), slices] as const;
     return sumOfSlices(x, slices, [shape.k, ...shape.window.kernel, shape.c], (partial) =>
       launch(kernels.backwardWeight, { x, dy, partial, params: paramsOf(shape, false, slice) }, grid, { flops: flopsOf(shape) }));
@@ -67,10 +74,10 @@ export function lanesSlices(shape: Convolution): { slice: number; slices: number
 const isWide = ({ c, k }: Convolution): boolean => c % 4 === 0 && k % 4 === 0;
 
 /** The kernels for so many pixels, and how many of these a workgroup takes: 16 where tiles of 32 would leave much of the last one empty. */
-function kernelsFor(shape: Convolution, pixels: number) {
+function kernelsFor(device: Device, shape: Convolution, pixels: number) {
   if (!isWide(shape)) return { kernels: conv2dLanesNarrow, rows: 16 };
   const halves = Math.ceil(pixels / 16);
-  return halves % 2 === 1 && halves < 9 ? { kernels: conv2dLanesFew, rows: 16 } : { kernels: conv2dLanes, rows: 32 };
+  return halves % 2 === 1 && halves < 9 ? { kernels: twinFor(device, dtypeOf(shape), few), rows: 16 } : { kernels: twinFor(device, dtypeOf(shape), many), rows: 32 };
 }
 
 /** Tiles down a filter. */

@@ -1,36 +1,39 @@
 // The plain family of convolution kernels: any device, any shape. See shaders/conv2d.wgsl.
 
-import { flatGrid, type Grid } from "@roentgen/gpu";
-import { conv2d as k } from "@roentgen/kernels";
+import { type Device, flatGrid, type Grid } from "@roentgen/gpu";
+import { conv2d as k, conv2dHalf as half, conv2dPacked as packed } from "@roentgen/kernels";
 import { groups as flat, launch } from "../op.ts";
+import { twinFor } from "../storage.ts";
 import { empty, type Tensor } from "../tensor.ts";
-import { type Convolution, type ConvolutionFamily, flopsOf } from "./convolution.ts";
+import { stored } from "./cast.ts";
+import { type Convolution, type ConvolutionFamily, dtypeOf, flopsOf } from "./convolution.ts";
 import { sumOfSlices } from "./sum-slices.ts";
 
 export const plain: ConvolutionFamily = {
   name: "plain",
+  half: true,
   cost: (_, shape) => 40 * flopsOf(shape),
 
   forward(shape, x, weight, bias) {
-    const y = empty(x.device, [shape.batch, ...shape.window.output, shape.k]);
+    const y = empty(x.device, [shape.batch, ...shape.window.output, shape.k], { dtype: dtypeOf(shape) });
     const { lanes, grid } = tiling(shape.k, shape.groups, Math.ceil((y.size / shape.k) / 4));
     const params = { ...paramsOf(shape), has_bias: bias ? 1 : 0, lanes };
     const options = { flops: flopsOf(shape) };
     const rest = { bias: bias ?? weight, y, params };
-    if ((shape.c / shape.groups) % 4 === 0) launch(k.forward, { x4: x, w4: weight, ...rest }, grid, options);
+    if ((shape.c / shape.groups) % 4 === 0) launch(foursFor(x.device, shape).forward, { x4: x, w4: weight, ...rest }, grid, options);
     else launch(k.forwardRagged, { x, w: weight, ...rest }, grid, options);
     return y;
   },
 
   backwardX(shape, dy, weight, bias) {
-    const dx = empty(dy.device, [shape.batch, ...shape.input, shape.c]);
+    const dx = empty(dy.device, [shape.batch, ...shape.input, shape.c], { dtype: dtypeOf(shape) });
     const { stride } = shape.window;
     const phase = shape.batch * Math.ceil(shape.input[0] / stride[0]) * Math.ceil(shape.input[1] / stride[1]);
     const { lanes, grid } = tiling(shape.c, shape.groups, stride[0] * stride[1] * Math.ceil(phase / 4));
     const params = { ...paramsOf(shape), has_bias: bias ? 1 : 0, lanes };
     const options = { flops: flopsOf(shape) };
     const rest = { bias: bias ?? weight, dx, params };
-    if (inFours(shape)) launch(k.backwardX, { dy4: dy, w4: weight, ...rest }, grid, options);
+    if (inFours(shape)) launch(foursFor(dy.device, shape).backwardX, { dy4: dy, w4: weight, ...rest }, grid, options);
     else launch(k.backwardXRagged, { dy, w: weight, ...rest }, grid, options);
     return dx;
   },
@@ -44,14 +47,19 @@ export const plain: ConvolutionFamily = {
       const params = { ...paramsOf(seen), slices, slice_rows: rows };
       const options = { flops: flopsOf(shape) };
       const threads = slices * pieces(shape);
-      if (inFours(shape)) launch(k.backwardWeight, { x4: x, dy4: dy, partial, params }, flat(k.backwardWeight, threads), options);
+      if (inFours(shape)) launch(foursFor(x.device, shape).backwardWeight, { x4: x, dy4: dy, partial, params }, flat(k.backwardWeight, threads), options);
       else launch(k.backwardWeightRagged, { x, dy, partial, params }, flat(k.backwardWeightRagged, threads), options);
     });
   },
 };
 
-/** The gradient of a bias: dy [n,p,q,k], or any shape with k last, summed over all but its last axis -> [k]. */
-export function backwardBias(dy: Tensor): Tensor {
+/** The kernels for channels in fours, by how these are stored. */
+const foursFor = (device: Device, shape: Convolution) =>
+  twinFor<Pick<typeof k, "forward" | "backwardX" | "backwardWeight">>(device, dtypeOf(shape), { f32: k, half, packed });
+
+/** The gradient of a bias, f32: dy [n,p,q,k], or any shape with k last, summed over all but its last axis -> [k]. */
+export function backwardBias(gradient: Tensor): Tensor {
+  const dy = stored(gradient, "f32");
   const channels = dy.dim(-1);
   const pixels = dy.size / channels;
   const rows = Math.max(256, Math.ceil(pixels / 256));

@@ -41,6 +41,8 @@ export interface ConvolutionKernels {
 /** One way to compute convolutions. */
 export interface ConvolutionFamily extends ConvolutionKernels {
   readonly name: string;
+  /** Whether it has kernels for f16 storage. */
+  readonly half?: boolean;
   /**
    * Predicted time of one direction, in multiply-adds that a perfect kernel would do meanwhile; Infinity where it cannot run. Only
    * compared with other families on the same device.
@@ -53,10 +55,19 @@ export function flopsOf({ batch, c, k, groups, window: { output, kernel } }: Con
   return 2 * batch * output[0] * output[1] * k * (c / groups) * kernel[0] * kernel[1];
 }
 
-/** Throws ShapeError unless `x` is f32 with `rank` axes; `axes` names them, as in [N,H,W,C]. */
-export function requireImage(op: string, what: string, x: Tensor, axes: string): void {
+/** Throws ShapeError unless `x` is f32, or one of `dtypes`, with `rank` axes; `axes` names them, as in [N,H,W,C]. */
+export function requireImage(op: string, what: string, x: Tensor, axes: string, dtypes: readonly FloatDType[] = ["f32"]): void {
   const rank = axes.split(",").length;
-  if (x.dtype !== "f32" || x.shape.length !== rank) throw new ShapeError(`${op}: ${what} expects f32[${axes}], got ${x}.`);
+  if (!dtypes.some((dtype) => dtype === x.dtype) || x.shape.length !== rank) throw new ShapeError(`${op}: ${what} expects ${dtypes.join(" or ")}[${axes}], got ${x}.`);
+}
+
+/** How x and a filter are both stored. Throws ShapeError where they differ, or are f16 and a group's channels do not come in fours. */
+export function sharedDType(op: string, x: Tensor, weight: Tensor, { c, k, groups }: Pick<Convolution, "c" | "k" | "groups">): FloatDType {
+  if (x.dtype !== weight.dtype) throw new ShapeError(`${op}: x and weight must have one dtype. x is ${x}, weight is ${weight}.`);
+  if (x.dtype === "f16" && ((c / groups) % 4 || (k / groups) % 4)) {
+    throw new ShapeError(`${op}: f16 needs the input and output channels of a group in fours. x is ${x}, weight is ${weight}. Cast them to f32.`);
+  }
+  return x.dtype as FloatDType;
 }
 
 /** Throws ShapeError unless `bias` is f32 with one number for each of the `channels` of the result. */

@@ -18,7 +18,7 @@ export function productTask(device: Hardware, product: Product): Task<ProductFam
   return {
     key: `matmul ${dtype} ${as(a, transposeA)} * ${as(b, transposeB)}`,
     families,
-    cost: (family) => family.cost(device, product),
+    cost: (family) => (dtype === "f32" || family.half ? family.cost(device, product) : Infinity),
     inputs: [a, b],
     compute: (family, left, right) => {
       if (!left || !right) throw new Error("internal: a product's task has two inputs.");

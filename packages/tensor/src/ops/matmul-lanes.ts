@@ -1,13 +1,15 @@
 // The lanes family of matrix products: subgroups of exactly eight lanes. See shaders/matmul.lanes.wgsl.
 
 import { maxGroups } from "@roentgen/gpu";
-import { matmulLanes } from "@roentgen/kernels";
+import { matmulLanes as f32, matmulLanesHalf as half, matmulLanesPacked as packed } from "@roentgen/kernels";
 import { launch } from "../op.ts";
+import { twinFor } from "../storage.ts";
 import { flopsOfProduct, type Product, type ProductFamily } from "./product.ts";
 import { sumOfSlices } from "./sum-slices.ts";
 
 export const lanes: ProductFamily = {
   name: "lanes",
+  half: true,
 
   // It reads rows in fours, cuts k into at most 64 slices, and wants matrices that begin at a multiple of four floats.
   cost({ info }, product) {
@@ -19,8 +21,8 @@ export const lanes: ProductFamily = {
   },
 
   compute(product, a, b, as) {
-    const { batch, m, n, k, transposeA, transposeB, sharedA, sharedB } = product;
-    const kernel = matmulLanes[transposeA ? (transposeB ? "tt" : "tn") : transposeB ? "nt" : "nn"];
+    const { batch, m, n, k, transposeA, transposeB, sharedA, sharedB, dtype = "f32" } = product;
+    const kernel = twinFor(a.device, dtype, { f32, half, packed })[transposeA ? (transposeB ? "tt" : "tn") : transposeB ? "nt" : "nn"];
     const { slice, slices } = lanesDepthSlices(product);
     return sumOfSlices(a, slices, as, (y) => {
       const params = { m, n, k, batch, stride_a: sharedA ? 0 : m * k, stride_b: sharedB ? 0 : k * n, slice };

@@ -1,17 +1,19 @@
 // The plain matrix product: any device, any shape. See shaders/matmul.wgsl.
 
 import { flatGrid } from "@roentgen/gpu";
-import { matmul as k } from "@roentgen/kernels";
+import { matmul as k, matmulHalf as half, matmulPacked as packed } from "@roentgen/kernels";
 import { launch } from "../op.ts";
+import { twinFor } from "../storage.ts";
 import { flopsOfProduct, type ProductFamily } from "./product.ts";
 import { sumOfSlices } from "./sum-slices.ts";
 
 export const plain: ProductFamily = {
   name: "plain",
+  half: true,
   cost: (_, product) => 40 * flopsOfProduct(product),
 
   compute(product, a, b, as) {
-    const { batch, m, n, k: depth, transposeA, transposeB, sharedA, sharedB } = product;
+    const { batch, m, n, k: depth, transposeA, transposeB, sharedA, sharedB, dtype = "f32" } = product;
     const columns = Math.ceil(n / 4);
     const rows = Math.ceil(m / 4);
     const lanes = columns % 8 === 0 ? 8 : columns % 4 === 0 ? 4 : columns % 2 === 0 ? 2 : 1;
@@ -23,7 +25,7 @@ export const plain: ProductFamily = {
         a: [sharedA ? 0 : m * depth, ...(transposeA ? [1, m] : [depth, 1])],
         b: [sharedB ? 0 : depth * n, ...(transposeB ? [1, depth] : [n, 1])],
       };
-      launch(k.forward, { left: a, right: b, partial, params }, flatGrid(teams, 1), { flops: flopsOfProduct(product) });
+      launch(twinFor(a.device, dtype, { f32: k, half, packed }).forward, { left: a, right: b, partial, params }, flatGrid(teams, 1), { flops: flopsOfProduct(product) });
     });
   },
 };

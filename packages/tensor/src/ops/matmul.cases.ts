@@ -1,4 +1,4 @@
-import { host64, type Host64, type OpCase } from "../testing/op-case.ts";
+import { halved, host64, type Host64, type OpCase } from "../testing/op-case.ts";
 import { tolerances } from "../testing/tolerances.ts";
 import { plain as plainFamily } from "./matmul-plain.ts";
 import { matmul, matmulBy, type MatmulOptions } from "./matmul.ts";
@@ -61,4 +61,11 @@ const sizes: readonly MatmulSizes[] = [
   { m: 8, k: 1031, n: 12, options: { transposeA: true } },
 ];
 
-export const cases: readonly OpCase[] = [false, true].flatMap((plainly) => sizes.map((size) => matmulCase({ ...size, plainly })));
+const inFours = ({ m, k, n }: MatmulSizes): boolean => [m, k, n].every((size) => size % 4 === 0);
+
+const halfSizes: readonly MatmulSizes[] = [...sizes.filter(inFours), { lead: [3], m: 4, k: 8, n: 12, shared: true }, { m: 20, k: 1032, n: 12 }];
+
+export const cases: readonly OpCase[] = [false, true].flatMap((plainly) => [
+  ...sizes.map((size) => matmulCase({ ...size, plainly })),
+  ...halfSizes.map((size) => halved(matmulCase({ ...size, plainly }))),
+]);

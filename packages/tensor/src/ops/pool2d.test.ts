@@ -45,10 +45,10 @@ describe("pool2d", () => {
     ];
     expect(device.record("bad", [], () => bad.map(messageOf)).result).toMatchInlineSnapshot(`
       [
-        "ShapeError maxPool2d: x expects images, f32[N,H,W,C], got f32[8,8,3].",
+        "ShapeError maxPool2d: x expects images, f32 or f16[N,H,W,C], got f32[8,8,3].",
         "ShapeError avgPool2d: the window is 3x3, the image is only 2x8 with its padding. The input is 2x8, kernel 3x3, dilation 1x1. Use a larger input, more padding or a smaller kernel.",
         "ShapeError maxPool2d: padding must be less than the kernel, or windows would see nothing but padding. Padding is 2, 2, 2, 2 (top, bottom, left, right), kernel 2x2.",
-        "ShapeError globalAvgPool: x expects images, f32[N,H,W,C], got f32[1,8].",
+        "ShapeError globalAvgPool: x expects images, f32 or f16[N,H,W,C], got f32[1,8].",
       ]
     `);
   });

@@ -1,7 +1,8 @@
 import { ShapeError } from "@roentgen/core";
-import { pool2d as vectors, pool2dScalar as scalars } from "@roentgen/kernels";
+import { pool2d as f32, pool2dHalf as half, pool2dPacked as packed, pool2dScalar as scalars } from "@roentgen/kernels";
 import { groups, launch, op } from "../op.ts";
-import { empty, emptyLike, type Tensor } from "../tensor.ts";
+import { floatDType, twinFor } from "../storage.ts";
+import { empty, emptyLike, type FloatDType, type Tensor } from "../tensor.ts";
 import { runsOf } from "./runs.ts";
 import { type Padding, type Window, windowOf } from "./window.ts";
 
@@ -22,8 +23,8 @@ export interface AvgPoolOptions extends PoolOptions {
  * The largest value of each window; padding is minus infinity. The gradient goes to the first maximum in window order.
  * Definition: https://pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html (no dilation, ceil_mode off)
  *
- * @param x  f32[N, H, W, C]
- * @returns  f32[N, P, Q, C]
+ * @param x  f32[N, H, W, C], or f16 with C in fours
+ * @returns  [N, P, Q, C] of the dtype of x
  * @throws ShapeError if x is no image or the window does not fit
  */
 export const maxPool2d = op("maxPool2d", (x: Tensor, options: PoolOptions) => {
@@ -43,8 +44,8 @@ export const maxPool2d = op("maxPool2d", (x: Tensor, options: PoolOptions) => {
  * The mean of each window; padding is zero.
  * Definition: https://pytorch.org/docs/stable/generated/torch.nn.AvgPool2d.html (ceil_mode off)
  *
- * @param x  f32[N, H, W, C]
- * @returns  f32[N, P, Q, C]
+ * @param x  f32[N, H, W, C], or f16 with C in fours
+ * @returns  [N, P, Q, C] of the dtype of x
  * @throws ShapeError if x is no image or the window does not fit
  */
 export const avgPool2d = op("avgPool2d", (x: Tensor, options: AvgPoolOptions) => {
@@ -63,7 +64,7 @@ export const avgPool2d = op("avgPool2d", (x: Tensor, options: AvgPoolOptions) =>
 /**
  * The mean of each channel of each image.
  *
- * @param x  f32[N, H, W, C]
+ * @param x  f32[N, H, W, C], or f16 with C in fours
  * @returns  f32[N, C]
  * @throws ShapeError if x is no image
  */
@@ -71,11 +72,11 @@ export const globalAvgPool = op("globalAvgPool", (x: Tensor) => {
   const [images, height, width, channels] = imageShape("globalAvgPool", x);
   const { k, forward, backward } = sizes(x, { kernel: [height, width], stride: [1, 1], dilation: [1, 1], padding: { top: 0, bottom: 0, left: 0, right: 0 }, output: [1, 1] });
   const y = empty(x.device, [images, channels]);
-  launch(k.globalForward, { x, y, params: forward }, groups(k.globalForward, forward.n));
+  launch(k.globalForward, { x, means: y, params: forward }, groups(k.globalForward, forward.n));
   return [y, [
     (dy) => {
       const dx = emptyLike(x);
-      launch(k.globalBackward, { dy, dx, params: backward }, groups(k.globalBackward, backward.n));
+      launch(k.globalBackward, { dmeans: dy, dx, params: backward }, groups(k.globalBackward, backward.n));
       return dx;
     },
   ]];
@@ -88,13 +89,13 @@ function pooling(name: string, x: Tensor, { kernel, stride = kernel, padding = 0
   if (Math.max(top, bottom) >= window.kernel[0] || Math.max(left, right) >= window.kernel[1]) {
     throw new ShapeError(`${name}: padding must be less than the kernel, or windows would see nothing but padding. Padding is ${top}, ${bottom}, ${left}, ${right} (top, bottom, left, right), kernel ${window.kernel.join("x")}.`);
   }
-  return { ...sizes(x, window), y: empty(x.device, [images, ...window.output, channels]) };
+  return { ...sizes(x, window), y: empty(x.device, [images, ...window.output, channels], { dtype: x.dtype }) };
 }
 
 /** The kernels for this number of channels, and parameters of threads that make outputs, or inputs' gradients. */
 function sizes(x: Tensor, { kernel, stride, padding, output }: Window) {
   const [images, height, width, channels] = x.shape as [number, number, number, number];
-  const k = channels % 4 ? scalars : vectors;
+  const k = channels % 4 ? scalars : twinFor(x.device, x.dtype as FloatDType, { f32, half, packed });
   const columns = channels % 4 ? channels : channels / 4;
   const common = { columns, input: [height, width], output, kernel, stride, padding: [padding.top, padding.left] };
   const of = (rows: number, pixels: number) => {
@@ -105,6 +106,7 @@ function sizes(x: Tensor, { kernel, stride, padding, output }: Window) {
 }
 
 function imageShape(name: string, x: Tensor): [number, number, number, number] {
-  if (x.shape.length !== 4 || x.dtype !== "f32" || x.size === 0) throw new ShapeError(`${name}: x expects images, f32[N,H,W,C], got ${x}.`);
+  if (x.shape.length !== 4 || (x.dtype !== "f32" && x.dtype !== "f16") || x.size === 0) throw new ShapeError(`${name}: x expects images, f32 or f16[N,H,W,C], got ${x}.`);
+  floatDType(name, "x", x);
   return x.shape as [number, number, number, number];
 }

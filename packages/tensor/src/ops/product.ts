@@ -27,6 +27,8 @@ export type ComputeProduct = (product: Product, a: Tensor, b: Tensor, as: readon
 /** One way to compute matrix products. */
 export interface ProductFamily {
   readonly name: string;
+  /** Whether it has kernels for f16 storage. */
+  readonly half?: boolean;
   /** Predicted time, in multiply-adds that a perfect kernel would do meanwhile; Infinity where it cannot run. */
   readonly cost: (device: Hardware, product: Product) => number;
   readonly compute: ComputeProduct;

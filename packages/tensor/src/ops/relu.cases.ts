@@ -1,4 +1,4 @@
-import { host64, type Host64, type OpCase } from "../testing/op-case.ts";
+import { halved, host64, type Host64, type OpCase } from "../testing/op-case.ts";
 import { relu } from "./relu.ts";
 
 const reference = (x: Host64): Host64 => host64(x.shape, x.data.map((v) => Math.max(v, 0)));
@@ -15,4 +15,5 @@ export const cases: readonly OpCase[] = [
   reluCase([7]),
   reluCase([2, 3, 5, 7]),
   reluCase([65, 65]),
+  halved(reluCase([5, 7, 12])),
 ];

@@ -1,5 +1,5 @@
 import { type Shape, sizeOf, stridesOf } from "@roentgen/core";
-import { host64, type Host64, type OpCase } from "../testing/op-case.ts";
+import { halved, host64, type Host64, type OpCase } from "../testing/op-case.ts";
 import { concat, pad, permute, reshape, slice } from "./shape.ts";
 
 /** y of `shape` whose element at each position is `f(position)`. */
@@ -72,6 +72,9 @@ export const cases: readonly OpCase[] = [
   concatCase([1, 3, 5], 0, [2, 1]),
   concatCase([2, 1, 8], 1, [3, 2, 1]),
   concatCase([4], 0, [5]),
+  halved(concatCase([2, 3, 3, 1], -1, [8, 4, 20])),
+  halved(concatCase([3, 1, 4], 1, [2, 1])),
+  halved(reshapeCase([2, 3, 4], [6, 4])),
   sliceCase([4, 5, 6], [[1, 3], [0, 5], [2, 6]]),
   sliceCase([2, 4, 4, 16], [[0, 2], [1, 4], [0, 4], [4, 12]]),
   sliceCase([7], [[6, 7]]),

@@ -3,7 +3,8 @@
 import { elementBytes, sameShape, type Shape, ShapeError, sizeOf, stridesOf } from "@roentgen/core";
 import { fill as fillKernel, shape as k } from "@roentgen/kernels";
 import { groups, launch, op } from "../op.ts";
-import { empty, Tensor } from "../tensor.ts";
+import { floatDType } from "../storage.ts";
+import { empty, Tensor, type TensorDType } from "../tensor.ts";
 import { axisOf, expectDType } from "./expect.ts";
 import { asParam, broadcastStrides, collapse, inFours } from "./layout.ts";
 
@@ -15,6 +16,14 @@ export function filled(like: Tensor, shape: Shape, value: number): Tensor {
   const y = empty(like.device, shape);
   launch(fillKernel.forward, { y, params: { n: y.size, value } }, groups(fillKernel.forward, y.size));
   return y;
+}
+
+/** A walk over words of 4 bytes: f16, whose last axis is contiguous and in fours, goes by pairs. */
+function inWords(dtype: TensorDType, shape: Shape, strides: readonly number[], offset: number): { shape: Shape; strides: readonly number[]; offset: number } {
+  if (dtype !== "f16") return { shape, strides, offset };
+  const [outer, last] = [strides.slice(0, -1), shape.at(-1) ?? 1];
+  if (strides.at(-1) !== 1 || [last, offset, ...outer].some((n) => n % 2)) throw new Error(`internal: f16[${shape}] by [${strides}] from ${offset} is no walk over pairs.`);
+  return { shape: [...shape.slice(0, -1), last / 2], strides: [...outer.map((n) => n / 2), 1], offset: offset / 2 };
 }
 
 /** How many words one thread moves: four where the last axis and all positions allow it. */
@@ -32,7 +41,8 @@ function copyOf(shape: Shape, strides: readonly number[], offset: number): { par
 /** y of `shape` with y[i, j, ...] = x[offset + i strides[0] + j strides[1] + ...], counted in elements. */
 function gather(x: Tensor, shape: Shape, strides: readonly number[], offset = 0): Tensor {
   const y = empty(x.device, shape, { dtype: x.dtype });
-  const { params, RANK, lanes } = copyOf(shape, strides, offset);
+  const words = inWords(x.dtype, shape, strides, offset);
+  const { params, RANK, lanes } = copyOf(words.shape, words.strides, words.offset);
   if (lanes === 4) launch(k.gather4, { x4: x, y4: y, params }, groups(k.gather4, params.n), { overrides: { RANK } });
   else launch(k.gather, { x, y, params }, groups(k.gather, params.n), { overrides: { RANK } });
   return y;
@@ -40,7 +50,8 @@ function gather(x: Tensor, shape: Shape, strides: readonly number[], offset = 0)
 
 /** The other way: writes x into `y` at offset + i strides[0] + ..., leaving the rest of y as it is. */
 function scatter(x: Tensor, y: Tensor, strides: readonly number[], offset = 0): void {
-  const { params, RANK, lanes } = copyOf(x.shape, strides, offset);
+  const words = inWords(x.dtype, x.shape, strides, offset);
+  const { params, RANK, lanes } = copyOf(words.shape, words.strides, words.offset);
   if (lanes === 4) launch(k.scatter4, { x4: x, y4: y, params }, groups(k.scatter4, params.n), { overrides: { RANK } });
   else launch(k.scatter, { x, y, params }, groups(k.scatter, params.n), { overrides: { RANK } });
 }
@@ -95,19 +106,19 @@ interface Range {
 const offsetOf = (strides: readonly number[], at: readonly number[]): number => strides.reduce((sum, stride, i) => sum + stride * (at[i] ?? 0), 0);
 
 /** The part of x that begins at `at` and has `shape`. */
-function cut(x: Tensor, at: readonly number[], shape: Shape): Tensor {
+export function cut(x: Tensor, at: readonly number[], shape: Shape): Tensor {
   const strides = stridesOf(x.shape);
   return gather(x, shape, strides, offsetOf(strides, at));
 }
 
 /** Writes x into y, its first element at `at`. */
-function put(x: Tensor, y: Tensor, at: readonly number[]): void {
+export function put(x: Tensor, y: Tensor, at: readonly number[]): void {
   const strides = stridesOf(y.shape);
   scatter(x, y, strides, offsetOf(strides, at));
 }
 
 /**
- * Tensors of one dtype (4 bytes) joined along an axis.
+ * Tensors of one dtype joined along an axis: one of 4 bytes, or f16 with last axes in fours.
  *
  * @param axis  negative axes count from the end; -1 joins the channels of NHWC images
  * @throws ShapeError if another axis differs
@@ -116,7 +127,8 @@ export const concat = op("concat", (xs: readonly Tensor[], axis: number) => {
   const first = xs[0] as Tensor;
   const along = axisOf("concat", first, axis);
   for (const x of xs) {
-    expectWords("concat", x);
+    if (x.dtype === "f16") floatDType("concat", "each tensor", x);
+    else expectWords("concat", x);
     const fits = x.dtype === first.dtype && x.shape.length === first.shape.length && x.shape.every((n, i) => i === along || n === first.shape[i]);
     if (!fits) throw new ShapeError(`concat: tensors joined along axis ${axis} must agree in dtype and in every other axis. They are ${xs.join(", ")}.`);
   }

@@ -32,7 +32,7 @@ describe("upsample", () => {
     ];
     expect(device.record("bad", [], () => bad.map(messageOf)).result).toMatchInlineSnapshot(`
       [
-        "ShapeError upsample: x expects images, f32[N,H,W,C], got f32[4,4,3].",
+        "ShapeError upsample: x expects images, f32 or f16[N,H,W,C], got f32[4,4,3].",
         "ShapeError upsample: the new height must be a whole number from 1 to 65535, got 0 (scale 0.2). x is f32[1,4,4,3].",
         "ShapeError upsample: the new width must be a whole number from 1 to 65535, got 2.5 (size). x is f32[1,4,4,3].",
         "ShapeError upsample: alignCorners needs mode bilinear; nearest has no corners to align.",

@@ -1,6 +1,7 @@
 import { ShapeError } from "@roentgen/core";
-import { upsample as vectors, upsampleScalar as scalars } from "@roentgen/kernels";
+import { upsample as f32, upsampleHalf as half, upsamplePacked as packed, upsampleScalar as scalars } from "@roentgen/kernels";
 import { groups, launch, op } from "../op.ts";
+import { floatDType, twinFor } from "../storage.ts";
 import { empty, emptyLike, type Tensor } from "../tensor.ts";
 import { runsOf } from "./runs.ts";
 
@@ -19,18 +20,19 @@ export type UpsampleOptions = UpsampleTarget & {
  * An image at another size; it may also be a smaller one. A scale s gives floor(input * s).
  * Definition: https://pytorch.org/docs/stable/generated/torch.nn.functional.interpolate.html
  *
- * @param x  f32[N, H, W, C]
- * @returns  f32[N, P, Q, C]
+ * @param x  f32[N, H, W, C], or f16 with C in fours
+ * @returns  [N, P, Q, C] of the dtype of x
  * @throws ShapeError if x is no image, or the new size is not a whole number from 1
  */
 export const upsample = op("upsample", (x: Tensor, options: UpsampleOptions) => {
   const { mode = "nearest", alignCorners = false } = options;
-  if (x.shape.length !== 4 || x.dtype !== "f32" || x.size === 0) throw new ShapeError(`upsample: x expects images, f32[N,H,W,C], got ${x}.`);
+  if (x.shape.length !== 4 || (x.dtype !== "f32" && x.dtype !== "f16") || x.size === 0) throw new ShapeError(`upsample: x expects images, f32 or f16[N,H,W,C], got ${x}.`);
   if (alignCorners && mode === "nearest") throw new ShapeError("upsample: alignCorners needs mode bilinear; nearest has no corners to align.");
   const [images, height, width, channels] = x.shape as [number, number, number, number];
   const [rows, columns] = [axisOf(x, height, options, alignCorners, 0), axisOf(x, width, options, alignCorners, 1)];
 
-  const k = channels % 4 ? scalars : vectors;
+  const dtype = floatDType("upsample", "x", x);
+  const k = channels % 4 ? scalars : twinFor(x.device, dtype, { f32, half, packed });
   const vectorsPerPixel = channels % 4 ? channels : channels / 4;
   const common = { columns: vectorsPerPixel, input: [height, width], output: [rows.size, columns.size], scale: [rows.scale, columns.scale] };
   const threads = (rows: number, pixels: number) => {
@@ -39,7 +41,7 @@ export const upsample = op("upsample", (x: Tensor, options: UpsampleOptions) => 
   };
   const overrides = { ALIGN_CORNERS: Number(alignCorners) };
 
-  const y = empty(x.device, [images, rows.size, columns.size, channels]);
+  const y = empty(x.device, [images, rows.size, columns.size, channels], { dtype });
   const params = threads(rows.size, columns.size);
   if (mode === "nearest") launch(k.nearestForward, { x, y, params }, groups(k.nearestForward, params.n));
   else launch(k.linearForward, { x, y, params }, groups(k.linearForward, params.n), { overrides });

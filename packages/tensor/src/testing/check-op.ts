@@ -30,21 +30,15 @@ export interface RandomCases {
   readonly seed?: number;
 }
 
-/** Cases with f16 inputs (`halved`), on the device as it is and as one that lacks shader-f16. */
-export function checkHalf(name: string, cases: readonly OpCase[]): void {
-  withDevice(`${name} in f16`, (device) => {
-    it.each(cases.map((c) => [c.name, c] as const))("agrees with the float64 reference, natively and packed: %s", async (_, test) => {
-      expect(await runCase(device(), test)).toEqual([]);
-      expect(await runCase(withoutHalf(device()), test)).toEqual([]);
-    });
-  });
-}
-
-/** Every named case thoroughly, and at least 200 random ones; fast-check shrinks what fails. */
+/**
+ * Every named case thoroughly, and at least 200 random ones; fast-check shrinks what fails. A case with f16 inputs runs on the device
+ * as it is and as one that lacks shader-f16.
+ */
 export function checkOp(name: string, cases: readonly OpCase[], random?: RandomCases): void {
   withDevice(name, (device) => {
     it.each(cases.map((c) => [c.name, c] as const))("agrees with the float64 reference: %s", async (_, test) => {
       expect(await runCase(device(), test)).toEqual([]);
+      if (test.inputs.some(({ dtype }) => dtype === "f16")) expect(await runCase(withoutHalf(device()), test)).toEqual([]);
     });
     if (!random) return;
     it(`agrees with the float64 reference on ${random.runs ?? 200} random cases`, async () => {
