@@ -3,7 +3,7 @@
 
 import { ConfigError } from "@roentgen/core";
 import { BatchNorm2d, Conv2d, init, Linear, Module, ModuleList, nameModules } from "@roentgen/nn";
-import { globalAvgPool, maxPool2d, type Padding, type Tensor } from "@roentgen/tensor";
+import { checkpoint, globalAvgPool, maxPool2d, type Padding, type Tensor } from "@roentgen/tensor";
 
 export const resnetDepths = [18, 34, 50, 101, 152] as const;
 export type ResNetDepth = (typeof resnetDepths)[number];
@@ -132,7 +132,7 @@ class Bottleneck extends Module {
 
 class Stage extends ModuleList<BasicBlock | Bottleneck> {
   forward(x: Tensor): Tensor {
-    return this.items.reduce((y, block) => block.forward(y), x);
+    return this.items.reduce((y, block) => (this.checkpointing ? checkpoint((input) => block.forward(input), y) : block.forward(y)), x);
   }
 }
 

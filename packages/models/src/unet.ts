@@ -3,7 +3,7 @@
 
 import { ShapeError } from "@roentgen/core";
 import { BatchNorm2d, Conv2d, init, Module, ModuleList, nameModules } from "@roentgen/nn";
-import { concat, type Tensor, upsample } from "@roentgen/tensor";
+import { checkpoint, concat, type Tensor, upsample } from "@roentgen/tensor";
 import { ResNet, type ResNetOptions } from "./resnet.ts";
 
 export interface UNetOptions {
@@ -58,7 +58,10 @@ class Decoder extends Module {
   forward(features: readonly Tensor[]): Tensor {
     const [deepest, ...skips] = [...features].reverse();
     if (!deepest) throw new Error("internal: the decoder got no features.");
-    return this.blocks.items.reduce((y, block, i) => block.forward(y, skips[i] ?? null), deepest);
+    return this.blocks.items.reduce((y, block, i) => {
+      const skip = skips[i] ?? null;
+      return this.checkpointing ? checkpoint((x: Tensor, other: Tensor | null) => block.forward(x, other), y, skip) : block.forward(y, skip);
+    }, deepest);
   }
 }
 

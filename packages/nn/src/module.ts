@@ -7,6 +7,7 @@ export abstract class Module {
   /** Field path from the root, set by `nameModules`; the root's is empty. */
   path = "";
   #training = true;
+  #checkpointing = false;
 
   /** Whether batch statistics are used and dropout drops. A plan keeps what it was recorded with. */
   get training(): boolean {
@@ -16,6 +17,17 @@ export abstract class Module {
   /** Switches this module and all inside it to training, or to evaluation. */
   train(on = true): this {
     for (const module of this.modules()) module.#training = on;
+    return this;
+  }
+
+  /** Whether parts that know how (ResNet blocks, U-Net decoder blocks) forget what they compute and compute it again in backward. */
+  get checkpointing(): boolean {
+    return this.#checkpointing;
+  }
+
+  /** Trades time for memory in training, here and in all inside: the same bits. Set it before recording. */
+  checkpoint(on = true): this {
+    for (const module of this.modules()) module.#checkpointing = on;
     return this;
   }
 

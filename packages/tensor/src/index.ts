@@ -1,4 +1,5 @@
 export { collectTasks, type Hardware, type OpenTask, useTuning, type Winners } from "./choice.ts";
+export { checkpoint, keep } from "./checkpoint.ts";
 export * from "./ops/index.ts";
 export { groups, launch, op } from "./op.ts";
 export { type InputData, record, type Spec, spec, Step } from "./record.ts";

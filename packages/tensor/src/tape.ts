@@ -15,7 +15,7 @@ export interface Node {
   /** Increases with every op: a later node never feeds an earlier one. */
   readonly order: number;
   readonly op: string;
-  /** Where it was made, as labels show it. */
+  /** Where it was made, as labels show it; empty where its gradients label themselves. */
   readonly path: string;
   readonly inputs: readonly Tensor[];
   readonly gradients: readonly GradientOf[];
@@ -28,6 +28,12 @@ let taping = true;
 let order = 0;
 
 export const nextOrder = (): number => ++order;
+
+/** The order of the node made last. */
+export const newestOrder = (): number => order;
+
+/** Whether ops leave nodes: not inside `noGrad`. */
+export const isTaping = (): boolean => taping;
 
 /** Runs `fn` without leaving nodes: for evaluation. */
 export function noGrad<T>(fn: () => T): T {
@@ -64,10 +70,10 @@ export function backward(loss: Tensor, seed?: Tensor): Gradients {
     for (const [i, input] of node.inputs.entries()) {
       const gradientOf = node.gradients[i];
       if (!gradientOf || !(input.trainable || input.node)) continue;
-      const dx = device.within(`${node.path} grad`, () => gradientOf(dy));
+      const dx = node.path ? device.within(`${node.path} grad`, () => gradientOf(dy)) : gradientOf(dy);
       const target = input.node ? pending : gradients;
       const before = target.get(input);
-      target.set(input, before ? device.within(`${node.path} grad`, () => accumulateGradients(before, dx)) : dx);
+      target.set(input, before ? device.within(`${node.path} grad`.trim(), () => accumulateGradients(before, dx)) : dx);
     }
   }
   return gradients;

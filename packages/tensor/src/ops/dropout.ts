@@ -1,6 +1,7 @@
 import { ConfigError, ShapeError } from "@roentgen/core";
 import type { Device } from "@roentgen/gpu";
 import { dropout as k } from "@roentgen/kernels";
+import { keep } from "../checkpoint.ts";
 import { groups, launch, op } from "../op.ts";
 import { empty, emptyLike, persistent, type Tensor } from "../tensor.ts";
 import { expectDType } from "./expect.ts";
@@ -26,9 +27,12 @@ export interface DropoutOptions {
 }
 
 const drop = op("dropout", (x: Tensor, state: Tensor, p: number) => {
-  const key = empty(x.device, [2], { dtype: "u32" });
   const params = { n: x.size, threshold: Math.min(Math.round(p * 2 ** 32), 2 ** 32 - 1), scale: 1 / (1 - p) };
-  launch(k.draw, { state, drawn: key, params: {} }, [1, 1, 1]);
+  const key = keep(() => {
+    const drawn = empty(x.device, [2], { dtype: "u32" });
+    launch(k.draw, { state, drawn, params: {} }, [1, 1, 1]);
+    return drawn;
+  });
   const masked = (t: Tensor) => {
     const y = emptyLike(t);
     launch(k.apply, { x: t, key, y, params }, groups(k.apply, Math.ceil(t.size / 4)), { flops: t.size });
