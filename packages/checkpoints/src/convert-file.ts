@@ -6,7 +6,10 @@ import { type Conversion, convertContainer, type ConversionReport, type ConvertO
 import type { Numerics } from "./numerics.ts";
 import { safetensorsLayout, streamSafetensors } from "./safetensors-write.ts";
 
-export type ConvertFileOptions = Omit<ConvertOptions, "fileName">;
+export interface ConvertFileOptions extends Omit<ConvertOptions, "fileName"> {
+  /** Of an archive of several files: the one that is meant, by its path or the end of it. */
+  readonly member?: string | undefined;
+}
 
 export interface ConvertedFile {
   readonly report: ConversionReport;
@@ -36,7 +39,7 @@ export async function convertFile(path: string, out: string | undefined, options
       await writeAll(target, safetensorsLayout(conversion.tensors, described.metadata).header, 0);
       return { ...described, written: { path: out, bytes } };
     });
-  }, { hashAtOnce: true });
+  }, { hashAtOnce: true, member: options.member });
 }
 
 /** A weight file as a state dict in memory. @throws CheckpointError as `convertContainer` */
@@ -44,7 +47,7 @@ export async function loadConverted(path: string, options: ConvertFileOptions = 
   return withWeightFile(path, async (file) => {
     const conversion = await convertContainer(file.container, { ...options, fileName: file.name });
     return { ...describe(conversion, file, await file.sha256()), tensors: await readAll(conversion.tensors) };
-  }, { hashAtOnce: true });
+  }, { hashAtOnce: true, member: options.member });
 }
 
 function describe({ report, numerics, metadata }: Conversion, { name, bytes }: OpenedFile, sha256: string): ConvertedFile {

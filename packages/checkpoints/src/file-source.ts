@@ -44,13 +44,15 @@ export interface OpenedFile {
 export interface WeightFileOptions {
   /** Begins to hash the file before it is looked at, where its SHA-256 will be asked for. */
   readonly hashAtOnce?: boolean;
+  /** Of an archive of several files: the one that is meant, by its path or the end of it. */
+  readonly member?: string | undefined;
 }
 
 /**
  * Opens a weight file, or a folder with one TensorFlow checkpoint or tfjs model, for as long as `use` runs.
  * @throws CheckpointError if there is no such file, or it is none that is known, or damaged
  */
-export async function withWeightFile<T>(path: string, use: (file: OpenedFile) => Promise<T>, { hashAtOnce = false }: WeightFileOptions = {}): Promise<T> {
+export async function withWeightFile<T>(path: string, use: (file: OpenedFile) => Promise<T>, { hashAtOnce = false, member }: WeightFileOptions = {}): Promise<T> {
   const handles: FileHandle[] = [];
   let hashing: Hashing | null = null;
   try {
@@ -65,6 +67,7 @@ export async function withWeightFile<T>(path: string, use: (file: OpenedFile) =>
     };
     if (hashAtOnce) sha256().catch(() => undefined);
     const container = await openContainer(source, {
+      member,
       findBeside: async (name) => {
         const beside = join(folder, name);
         // Names come out of the file; none may lead elsewhere.

@@ -4,6 +4,7 @@ import { format } from "@roentgen/core";
 import { grouped, textTable } from "../text-table.ts";
 
 export interface InspectOptions {
+  readonly member?: string;
   readonly json?: boolean;
 }
 
@@ -15,13 +16,13 @@ interface Row {
 }
 
 /** `roentgen inspect`: what is in a weight file of any kind. Reads no tensor. */
-export async function inspect(path: string, { json = false }: InspectOptions): Promise<void> {
+export async function inspect(path: string, { json = false, member }: InspectOptions): Promise<void> {
   await withWeightFile(path, async (file) => {
     const rows = listContents(file.container.root).map(toRow);
     const { kind, packedIn, metadata } = file.container;
     const out = json ? JSON.stringify({ file: file.name, bytes: file.bytes, container: kind, packedIn, metadata: Object.fromEntries(metadata), contents: rows }, null, 2) : formatInspected(file, rows);
     process.stdout.write(`${out}\n`);
-  });
+  }, { member });
 }
 
 function toRow({ path, value, tensor }: Listed): Row {

@@ -8,6 +8,8 @@ export interface Container {
   readonly kind: ContainerKind;
   /** `gzip` and `zip`, outermost first, if the container was packed. */
   readonly packedIn: readonly string[];
+  /** What it is called inside of the archive, if it was in one: that says more than what the archive is called. */
+  readonly member?: string;
   /** A pickle's object; a Map from name to tensor for formats that are one. */
   readonly root: Value;
   readonly metadata: ReadonlyMap<string, string>;

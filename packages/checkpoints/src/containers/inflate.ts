@@ -2,8 +2,9 @@ import { CheckpointError } from "@roentgen/core";
 import { Inflate } from "fflate";
 import { crc32 } from "../crc.ts";
 import { chunksOf, type RandomAccess, windowOf } from "../random-access.ts";
+import { Pages, type UnpackAllowance } from "./pages.ts";
 
-/** Sixteen kilobytes expand to at most 16 MiB (deflate's best is 1032:1), so the bound below is met in small steps. */
+/** Sixteen kilobytes expand to at most 16 MiB (deflate's best is 1032:1), so bounds are met in small steps. */
 const stepBytes = 1 << 14;
 const alwaysAllowedBytes = 128 * 2 ** 20;
 const mostRatio = 20;
@@ -11,50 +12,57 @@ const mostRatio = 20;
 /** How far packed bytes may expand. Weights hardly compress; zeros do, so small results are exempt. */
 export const inflatedLimit = (packedBytes: number): number => Math.max(alwaysAllowedBytes, packedBytes * mostRatio);
 
-/**
- * Inflates a raw deflate stream (RFC 1951) to exactly `bytes` bytes.
- * @throws CheckpointError if it is damaged, has another length, or expands so much that it must be a bomb
- */
-export async function inflate(source: RandomAccess, bytes: number): Promise<Uint8Array> {
-  if (bytes > inflatedLimit(source.size)) {
-    throw new CheckpointError(`${source.name}: ${source.size} packed bytes claim to hold ${bytes}. Weights do not compress like that; unpack the file yourself if you trust it.`);
-  }
-  // Allocated as data arrive, not as claimed: a lie about the length then costs nothing.
-  let out = new Uint8Array(Math.min(bytes, 2 * source.size + stepBytes));
-  let at = 0;
-  const stream = new Inflate((chunk) => {
-    if (at + chunk.length > bytes) throw new CheckpointError(`${source.name}: unpacks to more than the ${bytes} bytes it claims. It is damaged.`);
-    if (at + chunk.length > out.length) {
-      const larger = new Uint8Array(Math.min(bytes, Math.max(2 * out.length, at + chunk.length)));
-      larger.set(out.subarray(0, at));
-      out = larger;
-    }
-    out.set(chunk, at);
-    at += chunk.length;
+/** A raw deflate stream (RFC 1951), unpacked a piece at a time. Throws CheckpointError if it is damaged or cut off. */
+async function* inflating(source: RandomAccess): AsyncGenerator<Uint8Array> {
+  let pieces: Uint8Array[] = [];
+  let ended = false;
+  const stream = new Inflate((piece, final) => {
+    pieces.push(piece);
+    ended = final;
   });
-  try {
-    let left = source.size;
-    for await (const chunk of chunksOf(source)) {
-      for (let i = 0; i < chunk.length; i += stepBytes) {
-        const step = chunk.subarray(i, i + stepBytes);
-        left -= step.length;
+  let left = source.size;
+  for await (const chunk of chunksOf(source)) {
+    for (let i = 0; i < chunk.length; i += stepBytes) {
+      const step = chunk.subarray(i, i + stepBytes);
+      left -= step.length;
+      try {
         stream.push(step, left === 0);
+      } catch (error) {
+        throw new CheckpointError(`${source.name}: cannot be unpacked (${error instanceof Error ? error.message : error}). It is damaged or cut off.`);
       }
+      yield* pieces;
+      pieces = [];
     }
-    if (source.size === 0) stream.push(new Uint8Array(), true);
-  } catch (error) {
-    if (error instanceof CheckpointError) throw error;
-    throw new CheckpointError(`${source.name}: cannot be unpacked (${error instanceof Error ? error.message : error}). It is damaged or cut off.`);
   }
-  if (at !== bytes) throw new CheckpointError(`${source.name}: unpacks to ${at} bytes, claims ${bytes}. It is damaged or cut off.`);
-  return out.subarray(0, at);
+  if (!ended && source.size > 0) throw new CheckpointError(`${source.name}: cannot be unpacked to its end. It is damaged or cut off.`);
 }
 
 /**
- * The contents of a gzip file (RFC 1952) with one member.
- * @throws CheckpointError if it is damaged, its checksum is wrong, or it expands beyond `inflatedLimit`
+ * Inflates a raw deflate stream to exactly `bytes` bytes, in memory.
+ * @throws CheckpointError if it is damaged, has another length, or expands so much that it must be a bomb
  */
-export async function gunzip(source: RandomAccess): Promise<Uint8Array> {
+export async function inflate(source: RandomAccess, bytes: number, crc: number, allowance: UnpackAllowance): Promise<RandomAccess> {
+  if (bytes > inflatedLimit(source.size)) {
+    throw new CheckpointError(`${source.name}: ${source.size} packed bytes claim to hold ${bytes}. Weights do not compress like that; unpack the file yourself if you trust it.`);
+  }
+  allowance.take(bytes, source.name);
+  const pages = new Pages(bytes);
+  let sum = 0;
+  for await (const piece of inflating(source)) {
+    if (pages.size + piece.length > bytes) throw new CheckpointError(`${source.name}: unpacks to more than the ${bytes} bytes it claims. It is damaged.`);
+    sum = crc32(piece, sum);
+    pages.add(piece);
+  }
+  if (pages.size !== bytes) throw new CheckpointError(`${source.name}: unpacks to ${pages.size} bytes, claims ${bytes}. It is damaged or cut off.`);
+  if (sum !== crc) throw new CheckpointError(`${source.name}: the checksum is wrong. The file is damaged.`);
+  return pages.source(source.name);
+}
+
+/**
+ * The contents of a gzip file (RFC 1952) with one member, a piece at a time. Whoever takes all of them has its checksum checked.
+ * @throws CheckpointError if it is damaged or expands beyond `inflatedLimit`
+ */
+export async function* gunzipping(source: RandomAccess): AsyncGenerator<Uint8Array> {
   const cutOff = () => new CheckpointError(`${source.name}: the gzip file is cut off.`);
   if (source.size < 18) throw cutOff();
   const head = await source.read(0, Math.min(source.size, 1 << 16));
@@ -72,8 +80,16 @@ export async function gunzip(source: RandomAccess): Promise<Uint8Array> {
   if (at + 8 > source.size) throw cutOff();
   const trailer = await source.read(source.size - 8, 8);
   const view = new DataView(trailer.buffer, trailer.byteOffset, 8);
-  const packed = windowOf(source, at, source.size - 8 - at);
-  const bytes = await inflate(packed, view.getUint32(4, true));
-  if (crc32(bytes) !== view.getUint32(0, true)) throw new CheckpointError(`${source.name}: the gzip checksum is wrong. The file is damaged, or several gzip files were joined.`);
-  return bytes;
+  const [crc, size] = [view.getUint32(0, true), view.getUint32(4, true)];
+  const most = inflatedLimit(source.size);
+  let sum = 0;
+  let bytes = 0;
+  for await (const piece of inflating(windowOf(source, at, source.size - 8 - at))) {
+    bytes += piece.length;
+    if (bytes > most) throw new CheckpointError(`${source.name}: ${source.size} packed bytes unpack to more than ${most}. Weights do not compress like that; unpack the file yourself if you trust it.`);
+    sum = crc32(piece, sum);
+    yield piece;
+  }
+  // The size is noted modulo 2^32.
+  if (sum !== crc || bytes % 2 ** 32 !== size) throw new CheckpointError(`${source.name}: the gzip checksum is wrong. The file is damaged, or several gzip files were joined.`);
 }

@@ -5,13 +5,14 @@ import { parseJson, quote } from "../json.ts";
 import { LazyTensor, stridedTensor } from "../lazy-tensor.ts";
 import type { Dict, Value } from "../pickle/values.ts";
 import { unpickle } from "../pickle/unpickle.ts";
-import { ByteCursor, memorySource, type RandomAccess } from "../random-access.ts";
+import { ByteCursor, type RandomAccess } from "../random-access.ts";
 import { maxHeaderBytes, readSafetensorsHeader } from "../safetensors.ts";
 import { readTfjsLayers } from "../tfjs-layers.ts";
 import type { Container } from "./container.ts";
-import { gunzip } from "./inflate.ts";
+import { gunzipping } from "./inflate.ts";
 import { npyMagic, readNpy, readNpz } from "./npy.ts";
-import { listTar } from "./tar-members.ts";
+import { Pages, PieceReader, UnpackAllowance } from "./pages.ts";
+import { isTar, listTar, takeFromTar } from "./tar-members.ts";
 import { type FindBeside, readTfBundle, tableMagic } from "./tf-bundle.ts";
 import { legacyMagic, readTorchLegacy, readTorchTar, readTorchZip } from "./torch.ts";
 import { openZipMember, readZipDirectory, type ZipMember } from "./zip.ts";
@@ -19,6 +20,17 @@ import { openZipMember, readZipDirectory, type ZipMember } from "./zip.ts";
 export interface OpenOptions {
   /** For formats of several files: another file of the same folder. */
   readonly findBeside?: FindBeside;
+  /** Of an archive of several files: the one that is meant, by its path or the end of it. */
+  readonly member?: string | undefined;
+}
+
+/** On the way from a file through the archives that it is. */
+interface Way {
+  readonly findBeside: FindBeside;
+  readonly member: string | undefined;
+  /** Outermost first. */
+  readonly packedIn: readonly string[];
+  readonly allowance: UnpackAllowance;
 }
 
 /** An archive in an archive in an archive is no checkpoint. */
@@ -31,24 +43,28 @@ const mostModelJsonBytes = 64 * 2 ** 20;
  * @param source  the file. Of a TensorFlow checkpoint its `.index`, of a tfjs model its `model.json`; `findBeside` gives the rest
  * @throws CheckpointError that names what the file is, where it is none of them or damaged
  */
-export async function openContainer(source: RandomAccess, { findBeside = async () => undefined }: OpenOptions = {}): Promise<Container> {
-  return open(source, findBeside, []);
+export async function openContainer(source: RandomAccess, { findBeside = nothingBeside, member }: OpenOptions = {}): Promise<Container> {
+  return open(source, { findBeside, member, packedIn: [], allowance: new UnpackAllowance() });
 }
 
-async function open(source: RandomAccess, findBeside: FindBeside, packedIn: readonly string[]): Promise<Container> {
+const nothingBeside: FindBeside = async () => undefined;
+
+async function open(source: RandomAccess, way: Way): Promise<Container> {
+  const { findBeside, packedIn } = way;
   if (packedIn.length > mostWrappings) throw new CheckpointError(`${source.name}: packed in ${packedIn.join(" in ")}. Unpack it first.`);
   if (source.size === 0) throw new CheckpointError(`${source.name}: the file is empty. The download failed.`);
   const head = await source.read(0, Math.min(source.size, 512));
   const tail = await source.read(source.size - Math.min(source.size, 8), Math.min(source.size, 8));
   const made = (kind: Container["kind"], root: Value, metadata: ReadonlyMap<string, string> = new Map()): Container => ({ kind, packedIn, root, metadata });
 
-  if (begins(head, [0x50, 0x4b, 3, 4])) return openZip(source, packedIn, made);
+  if (begins(head, [0x50, 0x4b, 3, 4])) return openZip(source, way, made);
+  if (begins(head, [0x1f, 0x8b])) return openGzip(source, way, made);
+  if (isTar(head)) return openTar(source, await listTar(source), way, made);
+  if (way.member !== undefined) throw new CheckpointError(`${source.name}: is no archive, so that it has no member ${quote(way.member)}.`);
   if (begins(head, legacyMagic)) return made("torch-legacy", await readTorchLegacy(source));
-  if (ascii(head.subarray(257, 262)) === "ustar") return openTar(source, packedIn, made);
   if (begins(tail, tableMagic)) return made("tf-bundle", await readTfBundle(source, baseName(source.name).replace(/\.index$/, ""), findBeside));
   if (head[8] === 0x7b && BigInt(source.size) >= headerEnd(head)) return openSafetensors(source, head, made);
   if (head[0] === 0x80 && head[1]! >= 2 && head[1]! <= 5) return made("pickle", await readPickle(source));
-  if (begins(head, [0x1f, 0x8b])) return open(memorySource(await gunzip(source), source.name.replace(/\.gz$/, "")), findBeside, [...packedIn, "gzip"]);
   if (begins(head, npyMagic)) return made("npy", new Map<Value, Value>([["array", await readNpy(source)]]));
   // Protocols 0 and 1 have no mark of their own: a container first, STOP last.
   if (/^[(c}\]]/.test(ascii(head.subarray(0, 1))) && tail.at(-1) === 0x2e) return made("pickle", await readPickle(source));
@@ -93,39 +109,65 @@ async function openSafetensors(source: RandomAccess, head: Uint8Array, made: Mad
   return made("safetensors", root, metadata);
 }
 
-async function openTar(source: RandomAccess, packedIn: readonly string[], made: Made): Promise<Container> {
-  const members = await listTar(source);
-  if (["pickle", "tensors", "storages"].every((name) => members.has(name))) return made("torch-tar", await readTorchTar(source, members));
-  return openOnly(source, "tar", [...members].map(([name, member]) => ({ name, open: async () => member })), packedIn);
+/** Whether a member's path is the one that is meant. */
+const isMeant = (path: string, member: string): boolean => path === member || path.endsWith(`/${member}`);
+
+/** Gzip around a file, or around a tar, of which only what is meant is kept: such archives may have gigabytes. */
+async function openGzip(source: RandomAccess, way: Way, made: Made): Promise<Container> {
+  const inside = { ...way, packedIn: [...way.packedIn, "gzip"] };
+  const name = source.name.replace(/\.gz$/, "");
+  const pieces = new PieceReader(gunzipping(source));
+  if (isTar(await pieces.peek(512))) {
+    const { member } = way;
+    const members = await takeFromTar(pieces, name, way.allowance, member === undefined ? undefined : (path) => isMeant(path, member));
+    return openTar({ ...source, name }, members, inside, (kind, root, metadata = new Map()) => ({ ...made(kind, root, metadata), packedIn: inside.packedIn }));
+  }
+  const pages = new Pages();
+  for (let more = true; more; ) {
+    const before = pages.size;
+    more = await pieces.pass(gzipStepBytes, pages);
+    way.allowance.take(pages.size - before, name);
+  }
+  return open(pages.source(name), inside);
 }
 
-async function openZip(source: RandomAccess, packedIn: readonly string[], made: Made): Promise<Container> {
+const gzipStepBytes = 1 << 20;
+
+async function openTar(source: RandomAccess, members: ReadonlyMap<string, RandomAccess>, way: Way, made: Made): Promise<Container> {
+  if (way.member === undefined && ["pickle", "tensors", "storages"].every((name) => members.has(name))) return made("torch-tar", await readTorchTar(source, members));
+  return openOnly(source, "tar", [...members].map(([name, member]) => ({ name, open: async () => member })), way);
+}
+
+async function openZip(source: RandomAccess, way: Way, made: Made): Promise<Container> {
+  const { allowance, packedIn, member: meant } = way;
   const members = await readZipDirectory(source);
   const names = [...members.keys()];
   const pickles = names.filter((name) => name.endsWith("/data.pkl"));
-  if (pickles.length > 1) throw new CheckpointError(`${source.name}: ${pickles.length} members end in /data.pkl, expected one. Unpack the one you want.`);
-  if (pickles[0] !== undefined) return made("torch-zip", await readTorchZip(source, members, pickles[0]));
-  if (names.length > 0 && names.every((name) => name.endsWith(".npy"))) return made("npz", await readNpz(source, members));
-  const index = await chooseIndex(source, members);
+  if (meant === undefined) {
+    if (pickles.length > 1) throw new CheckpointError(`${source.name}: ${pickles.length} members end in /data.pkl, expected one. Unpack the one you want.`);
+    if (pickles[0] !== undefined) return made("torch-zip", await readTorchZip(source, members, pickles[0], allowance));
+    if (names.length > 0 && names.every((name) => name.endsWith(".npy"))) return made("npz", await readNpz(source, members, allowance));
+  }
+  const index = chooseIndex(source, members, meant);
   if (index !== undefined) {
     const folder = index.slice(0, index.lastIndexOf("/") + 1);
     const member = async (name: string) => {
       const found = members.get(folder + name);
-      return found && openZipMember(source, found);
+      return found && openZipMember(source, found, allowance);
     };
-    const opened = await openZipMember(source, members.get(index)!);
+    const opened = await openZipMember(source, members.get(index)!, allowance);
     return { ...made("tf-bundle", await readTfBundle(opened, baseName(index).replace(/\.index$/, ""), member)), packedIn: [...packedIn, "zip"] };
   }
-  return openOnly(source, "zip", [...members.values()].map((member) => ({ name: member.name, open: () => openZipMember(source, member) })), packedIn);
+  return openOnly(source, "zip", [...members.values()].map((member) => ({ name: member.name, open: () => openZipMember(source, member, allowance) })), way);
 }
 
 /** The index of a TensorFlow checkpoint in a zip. A TF-Hub module beside it (`hub/`) has one of its own, which is not meant. */
-async function chooseIndex(source: RandomAccess, members: ReadonlyMap<string, ZipMember>): Promise<string | undefined> {
+function chooseIndex(source: RandomAccess, members: ReadonlyMap<string, ZipMember>, meant: string | undefined): string | undefined {
   const names = [...members.keys()];
   const all = names.filter((name) => name.endsWith(".index") && names.some((other) => other.startsWith(`${name.slice(0, -".index".length)}.data-`)));
   const plain = all.filter((name) => !/(^|\/)(hub|variables)\//.test(name));
-  const candidates = plain.length > 0 ? plain : all;
-  if (candidates.length > 1) throw new CheckpointError(`${source.name}: several checkpoints: ${candidates.slice(0, 5).map(quote).join(", ")}. Unpack the one you want.`);
+  const candidates = meant !== undefined ? all.filter((name) => isMeant(name, meant)) : plain.length > 0 ? plain : all;
+  if (candidates.length > 1) throw new CheckpointError(`${source.name}: several checkpoints: ${candidates.slice(0, 5).map(quote).join(", ")}. Say which with --member.`);
   return candidates[0];
 }
 
@@ -134,14 +176,18 @@ interface Member {
   readonly open: () => Promise<RandomAccess>;
 }
 
-/** An archive around one file: that file. */
-async function openOnly(source: RandomAccess, kind: string, members: readonly Member[], packedIn: readonly string[]): Promise<Container> {
-  const files = members.filter(({ name }) => !/(^|\/)(\.|__MACOSX\/)/.test(name) && !/(readme|license|licence)[^/]*$/i.test(name));
+/** An archive around one file, or one of its files that is asked for: that file. */
+async function openOnly(source: RandomAccess, kind: string, members: readonly Member[], way: Way): Promise<Container> {
+  const { member: meant } = way;
+  const isOther = (name: string): boolean => /(^|\/)(\.|__MACOSX\/)/.test(name) || /(readme|license|licence)[^/]*$/i.test(name);
+  const files = members.filter(({ name }) => (meant === undefined ? !isOther(name) : isMeant(name, meant)));
+  const some = (list: readonly Member[]) => list.slice(0, 8).map(({ name }) => quote(name)).join(", ") + (list.length > 8 ? ", ..." : "");
   const [only] = files;
-  if (!only) throw new CheckpointError(`${source.name}: a ${kind} archive without a weight file.`);
-  if (files.length > 1) throw new CheckpointError(`${source.name}: a ${kind} archive of ${files.length} files: ${files.slice(0, 5).map(({ name }) => quote(name)).join(", ")}. Unpack the one you want.`);
+  if (!only) throw new CheckpointError(`${source.name}: a ${kind} archive without ${meant === undefined ? "a weight file" : `a member ${quote(meant)}${members.length > 0 ? `; it has ${some(members)}` : ""}`}.`);
+  if (files.length > 1) throw new CheckpointError(`${source.name}: a ${kind} archive of ${files.length} files: ${some(files)}. Say which with --member.`);
   const member = await only.open();
-  return open({ ...member, name: `${source.name}: ${only.name.slice(0, 120)}` }, async () => undefined, [...packedIn, kind]);
+  const container = await open({ ...member, name: `${source.name}: ${only.name.slice(0, 120)}` }, { ...way, member: undefined, findBeside: nothingBeside, packedIn: [...way.packedIn, kind] });
+  return { ...container, member: container.member ?? only.name };
 }
 
 /** A TensorFlow.js model: read whole, for its shards cut tensors where they like. */

@@ -7,6 +7,7 @@ import { quote } from "../json.ts";
 import { ByteCursor, memorySource, type RandomAccess, windowOf } from "../random-access.ts";
 import { ElementType, Global, Inert, Storage, tensorOf, Tuple, type Value } from "../pickle/values.ts";
 import { unpickle } from "../pickle/unpickle.ts";
+import type { UnpackAllowance } from "./pages.ts";
 import { openZipMember, readZipMember, type ZipMember } from "./zip.ts";
 
 const mostPickleBytes = 256 * 2 ** 20;
@@ -36,15 +37,15 @@ function storageOf(id: Value, source: RandomAccess, known: Map<string, Storage>,
 }
 
 /** The object in a PyTorch zip. `pickleName` is the member `<root>/data.pkl`. */
-export async function readTorchZip(source: RandomAccess, members: ReadonlyMap<string, ZipMember>, pickleName: string): Promise<Value> {
+export async function readTorchZip(source: RandomAccess, members: ReadonlyMap<string, ZipMember>, pickleName: string, allowance: UnpackAllowance): Promise<Value> {
   const root = pickleName.slice(0, -"data.pkl".length);
   if (members.has(`${root}constants.pkl`) || [...members.keys()].some((name) => name.startsWith(`${root}code/`))) {
     throw new CheckpointError(`${source.name}: this is a TorchScript program, not a state dict. Load it in PyTorch and save model.state_dict().`);
   }
-  const text = async (name: string) => (members.has(root + name) ? new TextDecoder().decode(await readZipMember(source, members, root + name, 64)).trim() : undefined);
+  const text = async (name: string) => (members.has(root + name) ? new TextDecoder().decode(await readZipMember(source, members, root + name, 64, allowance)).trim() : undefined);
   const order = await text("byteorder");
   if (order !== undefined && order !== "little" && order !== "big") throw damaged(source, `byte order ${quote(order)}.`);
-  const pickle = await readZipMember(source, members, pickleName, mostPickleBytes);
+  const pickle = await readZipMember(source, members, pickleName, mostPickleBytes, allowance);
   const storages = new Map<string, Storage>();
   const persistent = (id: Value): Value => {
     const value = storageOf(id, source, storages, { bigEndian: order === "big" });
@@ -55,7 +56,8 @@ export async function readTorchZip(source: RandomAccess, members: ReadonlyMap<st
     if (member.bytes !== bytes) throw damaged(source, `storage ${quote(value.key)} has ${member.bytes} bytes, its ${value.elements} elements of ${value.type.name} take ${bytes}.`);
     let opened: Promise<RandomAccess> | null = null;
     value.data = () => {
-      if (member.deflated) return openZipMember(source, member);
+      // Not kept, for then the whole archive would be; tensors that share a storage unpack it again, which the allowance bounds.
+      if (member.deflated) return openZipMember(source, member, allowance);
       return (opened ??= openZipMember(source, member));
     };
     return value;

@@ -5,8 +5,9 @@
 import { CheckpointError } from "@roentgen/core";
 import { crc32 } from "../crc.ts";
 import { quote } from "../json.ts";
-import { checkRange, chunksOf, memorySource, type RandomAccess, windowOf } from "../random-access.ts";
+import { checkRange, chunksOf, type RandomAccess, windowOf } from "../random-access.ts";
 import { inflate } from "./inflate.ts";
+import { UnpackAllowance } from "./pages.ts";
 
 export interface ZipMember {
   readonly name: string;
@@ -107,18 +108,13 @@ function wideSizes(source: RandomAccess, extra: Uint8Array, [packed, unpacked, o
  * A member's contents. Stored members are read in place, and held to their checksum at the first read; deflated ones are
  * unpacked into memory.
  */
-export async function openZipMember(source: RandomAccess, member: ZipMember): Promise<RandomAccess> {
+export async function openZipMember(source: RandomAccess, member: ZipMember, allowance = new UnpackAllowance()): Promise<RandomAccess> {
   const name = `${source.name}: ${member.name.slice(0, 120)}`;
   const local = viewOf(await source.read(member.offset, 30));
   if (local.getUint32(0, true) !== 0x04034b50) throw fail(source, `${quote(member.name)} has no local header.`);
   const start = member.offset + 30 + local.getUint16(26, true) + local.getUint16(28, true);
   const packed = windowOf(source, start, member.packedBytes, name);
-  const wrong = () => new CheckpointError(`${name}: the checksum is wrong. The file is damaged.`);
-  if (member.deflated) {
-    const bytes = await inflate(packed, member.bytes);
-    if (crc32(bytes) !== member.crc) throw wrong();
-    return memorySource(bytes, name);
-  }
+  if (member.deflated) return inflate(packed, member.bytes, member.crc, allowance);
   let checked = false;
   return {
     name,
@@ -129,7 +125,7 @@ export async function openZipMember(source: RandomAccess, member: ZipMember): Pr
         let crc = 0;
         if (length === packed.size) crc = crc32(bytes);
         else for await (const chunk of chunksOf(packed)) crc = crc32(chunk, crc);
-        if (crc !== member.crc) throw wrong();
+        if (crc !== member.crc) throw new CheckpointError(`${name}: the checksum is wrong. The file is damaged.`);
         checked = true;
       }
       return bytes;
@@ -138,10 +134,10 @@ export async function openZipMember(source: RandomAccess, member: ZipMember): Pr
 }
 
 /** All of a small member. Throws CheckpointError if it is missing or larger than `most` bytes. */
-export async function readZipMember(source: RandomAccess, members: ReadonlyMap<string, ZipMember>, name: string, most: number): Promise<Uint8Array> {
+export async function readZipMember(source: RandomAccess, members: ReadonlyMap<string, ZipMember>, name: string, most: number, allowance?: UnpackAllowance): Promise<Uint8Array> {
   const member = members.get(name);
   if (!member) throw new CheckpointError(`${source.name}: ${quote(name)} is not in the archive.`);
   if (member.bytes > most) throw new CheckpointError(`${source.name}: ${quote(name)} has ${member.bytes} bytes, at most ${most} are expected.`);
-  const opened = await openZipMember(source, member);
+  const opened = await openZipMember(source, member, allowance);
   return opened.read(0, opened.size);
 }

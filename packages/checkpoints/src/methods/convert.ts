@@ -68,7 +68,7 @@ export async function convertContainer(container: Container, options: ConvertOpt
   if (method !== "auto" && !methodIds.includes(method)) throw new CheckpointError(`there is no method ${JSON.stringify(method)}; choose auto or one of ${methodIds.join(", ")}.`);
   const keras = tensorDicts(container.root).find(({ tensors }) => tensors.has("conv1/kernel") && tensors.has("bn_conv1/gamma"));
   if (keras && (method === "auto" || method === "keras-resnet50")) return fromKeras(container, keras, padding);
-  const found = recognise(container.root, { method, prefix: options.prefix, fileName });
+  const found = recognise(container.root, { method, prefix: options.prefix, fileName, member: container.member });
   if (found.strangers.length > 0 && !dropUnknown) {
     throw new CheckpointError(`${fileName}: looks like ${found.method}, but has ${found.strangers.length} tensors that ${found.method}'s files do not have: ${some(found.strangers)}. Give --drop-unknown if they can be left out.`);
   }

@@ -18,6 +18,8 @@ export interface RecogniseOptions {
   /** Take the network under this prefix, wherever there are several. */
   readonly prefix: string | undefined;
   readonly fileName: string;
+  /** The file's name inside of an archive. */
+  readonly member?: string | undefined;
 }
 
 /** Ids that `method` may name beside `auto`. */
@@ -36,7 +38,7 @@ export function recognise(root: Value, options: RecogniseOptions): Found {
   const fits = methodRows.filter((row) => method === "auto" || method === row.id).flatMap((row) => candidates.filter((candidate) => fit(row, candidate)).map((candidate) => ({ row, candidate })));
   const unet = candidates.find(({ dict, prefix }) => dict.tensors.has(`${prefix.replace(/encoder\.$/, "")}decoder.blocks.0.conv1.0.weight`) && prefix.endsWith("encoder."));
   if (unet && (method === "auto" || method === "smp-unet")) return takeUnet(unet);
-  const named = fits.filter(({ row }) => row.fileName?.test(fileName));
+  const named = fits.filter(({ row }) => row.fileName?.test(baseName(options.member ?? fileName)));
   const [best] = named.length > 0 ? named : fits;
   if (best && method !== "plain" && method !== "smp-unet") {
     const ids = [...new Set(fits.map(({ row }) => row.id))];
@@ -49,6 +51,8 @@ export function recognise(root: Value, options: RecogniseOptions): Found {
   if (second) throw new CheckpointError(`${fileName}: ${candidates.length} networks: ${candidates.slice(0, 6).map(whereText).join("; ")}. Say which with --prefix.`);
   return take(plainRow(first!, "plain", "a ResNet of unknown training"), first!, "guess", [whereText(first!), "no known method's file looks like this"], []);
 }
+
+const baseName = (path: string): string => path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1);
 
 /** Whoever names a method that the file contradicts is told so. */
 function agreed(found: Found, { method, fileName }: RecogniseOptions): Found {
