@@ -120,6 +120,7 @@ function addConvert(program: Command): void {
     .option("--out <file>", "the result; without it nothing is written")
     .option("--method <name>", "how the file was made, where auto is wrong; a wrong name lists all", "auto")
     .option("--prefix <text>", "take the network under this prefix, such as module.encoder_k.")
+    .option("--member <path>", "of an archive of several files: the one that is meant, by its path or the end of it")
     .addOption(new Option("--padding <kind>", "as the method trained, or symmetric as the study fine-tuned").choices(["native", "study"]).default("native"))
     .option("--drop-unknown", "leave out tensors that no rule knows, instead of refusing the file")
     .addOption(json("print the report as JSON"))
@@ -127,6 +128,8 @@ function addConvert(program: Command): void {
 Examples:
   roentgen convert swav_800ep_pretrain.pth.tar --out swav.safetensors
   roentgen convert ResNet50_1x.zip --padding study --out simclr-v1.safetensors
+  roentgen convert cvpr21_newt_pretrained_models.tar.gz --member inat2021_supervised_mini.pth.tar --out inat2021-mini.safetensors
+  roentgen convert model.safetensors --method timm --json
   roentgen convert unknown.pth
 
 The file is never executed: pickles are read by an interpreter that knows tensors and nothing else.`)
@@ -138,7 +141,12 @@ function addInspect(program: Command): void {
     .command("inspect")
     .description("list what a weight file of any kind holds, without reading a tensor")
     .argument("<file>", "as for convert")
+    .option("--member <path>", "as for convert")
     .addOption(json("print the list as JSON"))
+    .addHelpText("after", `
+Examples:
+  roentgen inspect moco_v2_800ep_pretrain.pth.tar
+  roentgen inspect ResNet50_1x.zip --json`)
     .action(async (file, options) => (await import("./commands/inspect.ts")).inspect(file, options));
 }
 
