@@ -207,9 +207,11 @@ export class Adam extends Optimizer {
     this.#decoupled = decoupled ? 1 : 0;
   }
 
-  protected override update({ first, second }: Segment, buffers: SharedBuffers, params: StepParams, grid: Grid): void {
+  protected override update({ parameters, first, second }: Segment, buffers: SharedBuffers, params: StepParams, grid: Grid): void {
     if (!second) throw new Error("internal: Adam keeps two moments.");
-    this.device.dispatch(k.adam, { ...buffers, correction: this.counter.buffer, first_moment: first, second_moment: second }, params, grid, { overrides: { DECOUPLED: this.#decoupled } });
+    // The gradient is read; the parameter and both moments are read and written.
+    const n = elementsOf(parameters);
+    this.device.dispatch(k.adam, { ...buffers, correction: this.counter.buffer, first_moment: first, second_moment: second }, params, grid, { overrides: { DECOUPLED: this.#decoupled }, flops: 12 * n, bytes: 7 * 4 * n });
   }
 
   protected override paramsFor(first: number, count: number): StepParams {
@@ -241,14 +243,17 @@ export class Sgd extends Optimizer {
     this.#nesterov = nesterov ? 1 : 0;
   }
 
-  protected override update({ first }: Segment, buffers: SharedBuffers, params: StepParams, grid: Grid): void {
-    this.device.dispatch(k.sgd, { ...buffers, first_moment: first }, params, grid, { overrides: { NESTEROV: this.#nesterov } });
+  protected override update({ parameters, first }: Segment, buffers: SharedBuffers, params: StepParams, grid: Grid): void {
+    const n = elementsOf(parameters);
+    this.device.dispatch(k.sgd, { ...buffers, first_moment: first }, params, grid, { overrides: { NESTEROV: this.#nesterov }, flops: 6 * n, bytes: 5 * 4 * n });
   }
 
   protected override paramsFor(first: number, count: number): StepParams {
     return { first, count, beta1: this.#momentum, beta2: 0, eps: 0, log_beta1: 0, log_beta2: 0, max_norm: 0 };
   }
 }
+
+const elementsOf = (parameters: readonly Parameter[]): number => parameters.reduce((sum, p) => sum + p.size, 0);
 
 const foldedGrid = (chunks: number): Grid => (chunks <= maxGroups ? [chunks, 1, 1] : [maxGroups, Math.ceil(chunks / maxGroups), 1]);
 
