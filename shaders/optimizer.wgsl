@@ -5,6 +5,7 @@
 // `hyper[group]` = (learning rate, weight decay), written by the host between steps. `counter` = (steps done as f32,
 // 1 - beta1^t, 1 - beta2^t). `scale` multiplies every gradient (clipping).
 //
+// gather        gathered += share * fresh, over vec4s: gradients of the parts of a batch
 // advance       counter = the next step's; one thread
 // adam          Kingma and Ba 2015 as torch.optim.Adam; DECOUPLED: Loshchilov and Hutter 2019 as torch.optim.AdamW
 // sgd           torch.optim.SGD with momentum (dampening 0) and Nesterov
@@ -12,7 +13,7 @@
 // norm_merge    merged[j] = sum of a stripe of partial, stripes in order
 // norm_scale    norm = sqrt(sum of merged), scale = min(1, max_norm / (norm + 1e-6)), as torch.nn.utils.clip_grad_norm_
 //
-// One workgroup a chunk in adam and sgd, CHUNK vec4s each; one thread a chunk in norm_chunk. Ranges begin at multiples of 256
+// One thread a vec4 in gather. One workgroup a chunk in adam and sgd, CHUNK vec4s each; one thread a chunk in norm_chunk. Ranges begin at multiples of 256
 // bytes; the tail of the last vec4 lies in padding and is left alone.
 
 override WORKGROUP: u32 = 64;
@@ -20,7 +21,7 @@ override CHUNK: u32 = 1024;
 override DECOUPLED: bool = false;
 override NESTEROV: bool = false;
 
-struct Params { first: u32, count: u32, beta1: f32, beta2: f32, eps: f32, log_beta1: f32, log_beta2: f32, max_norm: f32 }
+struct Params { first: u32, count: u32, beta1: f32, beta2: f32, eps: f32, log_beta1: f32, log_beta2: f32, max_norm: f32, share: f32 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 
@@ -28,6 +29,16 @@ struct Params { first: u32, count: u32, beta1: f32, beta2: f32, eps: f32, log_be
 fn one_minus_exp(x: f32) -> f32 {
   if (x > -0.05) { return -x * (1.0 + x * (0.5 + x * (0.16666667 + x * (0.041666668 + x * 0.008333334)))); }
   return 1.0 - exp(x);
+}
+
+@group(0) @binding(1) var<storage, read> fresh: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> gathered: array<vec4f>;
+
+@compute @workgroup_size(WORKGROUP)
+fn gather(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let index = id.y * groups.x * WORKGROUP + id.x;
+  if (index >= params.count) { return; }
+  gathered[index] += params.share * fresh[index];
 }
 
 @group(0) @binding(1) var<storage, read_write> counter: array<f32>;

@@ -3,6 +3,7 @@ import { add, backward, mse, record, spec, tensor, type Tensor } from "@roentgen
 import { withDevice } from "@roentgen/tensor/testing/node";
 import { describe, expect, it, vi } from "vitest";
 import { normal } from "./init.ts";
+import { Linear } from "./layers.ts";
 import { materialize } from "./materialize.ts";
 import { Module, nameModules } from "./module.ts";
 import { Adam, Sgd } from "./optimizer.ts";
@@ -22,6 +23,15 @@ class Sum extends Module {
 
   forward(x: Tensor): Tensor {
     return add(add(add(x, this.a.tensor), this.b.tensor), this.c.tensor);
+  }
+}
+
+class Layer extends Module {
+  readonly layer = new Linear(5, 3);
+
+  constructor() {
+    super();
+    nameModules(this);
   }
 }
 
@@ -69,6 +79,39 @@ withDevice("an optimiser", (device) => {
     expect(moved("a").every((v) => v === 0)).toBe(true);
     expect(moved("c")[3]).toBeCloseTo(2 * (moved("b")[3] ?? 0), 5);
   });
+
+  it.each([["Adam", 1, true], ["Adam", 4, true], ["Adam", 4, false], ["SGD with clipping", 4, true], ["SGD with clipping", 3, true]] as const)(
+    "moves as by the whole batch when it comes in parts: %s, %d parts, recorded %s", async (kind, parts, recorded) => {
+      const rows = 12;
+      const [xs, ys] = [Float32Array.from({ length: rows * 5 }, (_, i) => Math.sin(i)), Float32Array.from({ length: rows * 3 }, (_, i) => Math.cos(3 * i))];
+      const after = async (parts: number | null) => {
+        const model = materialize(new Layer(), device(), { seed: 1 });
+        const optimizer = kind === "Adam" ? new Adam(model.parameters(), { lr: 0.01 }) : new Sgd(model.parameters(), { lr: 0.1, momentum: 0.9, maxGradNorm: 0.1 });
+        const size = rows / (parts ?? 1);
+        const part = (x: Tensor, y: Tensor) => {
+          const loss = mse(model.layer.forward(x), y);
+          if (parts === null) optimizer.step(backward(loss));
+          else optimizer.accumulate(backward(loss), parts);
+          return loss;
+        };
+        const train = record(device(), "part", part, [spec("f32", [size, 5]), spec("f32", [size, 3])]);
+        const update = parts === null ? null : record(device(), "update", () => optimizer.update(), []);
+        for (let step = 0; step < 3; step++) {
+          for (let i = 0; i < (parts ?? 1); i++) {
+            const data = [xs.subarray(5 * size * i, 5 * size * (i + 1)), ys.subarray(3 * size * i, 3 * size * (i + 1))] as const;
+            if (recorded) train.run(...data);
+            else device().scope(() => part(tensor(device(), data[0], [size, 5]), tensor(device(), data[1], [size, 3])));
+          }
+          if (recorded) update?.run();
+          else if (parts !== null) device().scope(() => optimizer.update());
+        }
+        return [...(await stateDict(model)).values()].flatMap(({ data }) => [...(data as Float32Array)]);
+      };
+      const [whole, inParts, again] = [await after(null), await after(parts), await after(parts)];
+      expect(again).toEqual(inParts);
+      // Two orders of adding 12 rows in f32; Adam's square root can make more of a difference where a gradient is near zero.
+      for (const [i, value] of whole.entries()) expect(inParts[i]).toBeCloseTo(value, 5);
+    });
 
   it("goes on from its saved state, and refuses another optimiser's", async () => {
     const { optimizer } = await train((m) => new Adam(m.parameters(), { lr: 0.1 }));

@@ -4,7 +4,7 @@
 
 import { ConfigError } from "@roentgen/core";
 import { Buffer, type Device, flatGrid, type Grid, maxGroups } from "@roentgen/gpu";
-import { optimizer as k } from "@roentgen/kernels";
+import { fill, optimizer as k } from "@roentgen/kernels";
 import { type Gradients, persistent, Tensor } from "@roentgen/tensor";
 import { arenas } from "./materialize.ts";
 import type { Parameter } from "./parameter.ts";
@@ -50,6 +50,7 @@ abstract class Optimizer {
   readonly #maxGradNorm: number | undefined;
   readonly #chunks: number;
   #rate: number;
+  #sums: readonly Buffer[] | null = null;
 
   constructor(groups: readonly ParameterGroup[], { lr, weightDecay = 0, maxGradNorm }: OptimizerOptions, moments: 1 | 2) {
     const members = groups.flatMap((g, i) => [...g.parameters].filter((p) => p.trainable).map((parameter) => ({ parameter, group: i })));
@@ -102,16 +103,63 @@ abstract class Optimizer {
    * @throws ConfigError if a trainable parameter has no gradient
    */
   step(gradients: Gradients): Tensor | null {
+    return this.device.within("optimizer", () => this.#apply(this.#wholesOf(gradients)));
+  }
+
+  /**
+   * Adds the gradients of one of `parts` equal parts of a batch, divided by their number: after all of them `update` does what
+   * `step` does with the gradient of the whole batch's mean loss, as far as the loss is a mean over examples. Batch norms see each
+   * part by itself.
+   *
+   * @throws ConfigError if a trainable parameter has no gradient
+   */
+  accumulate(gradients: Gradients, parts: number): void {
+    if (!Number.isInteger(parts) || parts < 1) throw new ConfigError(`optimizer: a batch has a whole number of parts, not ${parts}.`);
+    this.device.within("optimizer", () => {
+      const gathered = this.#gathered();
+      for (const [i, fresh] of this.#wholesOf(gradients).entries()) {
+        const count = fresh.bytes / 16;
+        const params = { ...this.paramsFor(0, count), share: 1 / parts };
+        this.device.dispatch(k.gather, { fresh, gathered: gathered[i] as Buffer }, params, flatGrid(count, k.gather.overrides.WORKGROUP), { flops: 8 * count });
+      }
+    });
+  }
+
+  /** Updates all parameters by what was accumulated, and begins anew. Returns what `step` does. */
+  update(): Tensor | null {
     return this.device.within("optimizer", () => {
-      const wholes = this.segments.map(({ parameters }) => this.device.group(parameters.map((p) => this.#gradientOf(p, gradients)), "gradients").whole);
-      this.#dispatch(k.advance, { counter: this.counter.buffer }, 0, 0, [1, 1, 1]);
-      const norm = this.#maxGradNorm === undefined ? null : this.#clip(wholes, this.#maxGradNorm);
-      for (const [i, segment] of this.segments.entries()) {
-        const shared = { chunks: this.table.buffer, hyper: this.#hyper.buffer, scale: this.scale.buffer, gradient: wholes[i] as Buffer, parameter: segment.whole };
-        this.update(segment, shared, this.paramsFor(segment.firstChunk, segment.chunks), foldedGrid(segment.chunks));
+      const gathered = this.#gathered();
+      const norm = this.#apply(gathered);
+      for (const y of gathered) {
+        const n = y.bytes / 4;
+        this.device.dispatch(fill.forward, { y }, { n, value: 0 }, flatGrid(n, fill.forward.overrides.WORKGROUP));
       }
       return norm;
     });
+  }
+
+  /** Gradients side by side, a buffer for each segment. */
+  #wholesOf(gradients: Gradients): Buffer[] {
+    return this.segments.map(({ parameters }) => this.device.group(parameters.map((p) => this.#gradientOf(p, gradients)), "gradients").whole);
+  }
+
+  /** What `accumulate` adds to: there from its first use on, and zero between batches. */
+  #gathered(): readonly Buffer[] {
+    return (this.#sums ??= this.segments.map(({ first }, i) => {
+      const sum = this.device.allocPersistent(first.bytes, `gradient sum ${i}`);
+      if (this.device.gpu) this.device.zero(sum);
+      return sum;
+    }));
+  }
+
+  #apply(wholes: readonly Buffer[]): Tensor | null {
+    this.#dispatch(k.advance, { counter: this.counter.buffer }, 0, 0, [1, 1, 1]);
+    const norm = this.#maxGradNorm === undefined ? null : this.#clip(wholes, this.#maxGradNorm);
+    for (const [i, segment] of this.segments.entries()) {
+      const shared = { chunks: this.table.buffer, hyper: this.#hyper.buffer, scale: this.scale.buffer, gradient: wholes[i] as Buffer, parameter: segment.whole };
+      this.updateSegment(segment, shared, this.paramsFor(segment.firstChunk, segment.chunks), foldedGrid(segment.chunks));
+    }
+    return norm;
   }
 
   /** Everything a resumed run needs, by name. */
@@ -132,10 +180,10 @@ abstract class Optimizer {
 
   /** Gives the optimiser's memory back. */
   dispose(): void {
-    for (const buffer of [...this.#stateBuffers(), this.table.buffer, this.scale.buffer, this.#hyper.buffer]) this.device.dispose(buffer);
+    for (const buffer of [...this.#stateBuffers(), ...(this.#sums ?? []), this.table.buffer, this.scale.buffer, this.#hyper.buffer]) this.device.dispose(buffer);
   }
 
-  protected abstract update(segment: Segment, buffers: SharedBuffers, params: StepParams, grid: Grid): void;
+  protected abstract updateSegment(segment: Segment, buffers: SharedBuffers, params: StepParams, grid: Grid): void;
 
   protected abstract paramsFor(first: number, count: number): StepParams;
 
@@ -187,6 +235,7 @@ interface StepParams {
   readonly log_beta1: number;
   readonly log_beta2: number;
   readonly max_norm: number;
+  readonly share: number;
 }
 
 export interface AdamOptions extends OptimizerOptions {
@@ -207,7 +256,7 @@ export class Adam extends Optimizer {
     this.#decoupled = decoupled ? 1 : 0;
   }
 
-  protected override update({ parameters, first, second }: Segment, buffers: SharedBuffers, params: StepParams, grid: Grid): void {
+  protected override updateSegment({ parameters, first, second }: Segment, buffers: SharedBuffers, params: StepParams, grid: Grid): void {
     if (!second) throw new Error("internal: Adam keeps two moments.");
     // The gradient is read; the parameter and both moments are read and written.
     const n = elementsOf(parameters);
@@ -216,7 +265,7 @@ export class Adam extends Optimizer {
 
   protected override paramsFor(first: number, count: number): StepParams {
     const [beta1, beta2] = this.#betas;
-    return { first, count, beta1, beta2, eps: this.#eps, log_beta1: Math.log(beta1), log_beta2: Math.log(beta2), max_norm: 0 };
+    return { first, count, beta1, beta2, eps: this.#eps, log_beta1: Math.log(beta1), log_beta2: Math.log(beta2), max_norm: 0, share: 0 };
   }
 }
 
@@ -243,13 +292,13 @@ export class Sgd extends Optimizer {
     this.#nesterov = nesterov ? 1 : 0;
   }
 
-  protected override update({ parameters, first }: Segment, buffers: SharedBuffers, params: StepParams, grid: Grid): void {
+  protected override updateSegment({ parameters, first }: Segment, buffers: SharedBuffers, params: StepParams, grid: Grid): void {
     const n = elementsOf(parameters);
     this.device.dispatch(k.sgd, { ...buffers, first_moment: first }, params, grid, { overrides: { NESTEROV: this.#nesterov }, flops: 6 * n, bytes: 5 * 4 * n });
   }
 
   protected override paramsFor(first: number, count: number): StepParams {
-    return { first, count, beta1: this.#momentum, beta2: 0, eps: 0, log_beta1: 0, log_beta2: 0, max_norm: 0 };
+    return { first, count, beta1: this.#momentum, beta2: 0, eps: 0, log_beta1: 0, log_beta2: 0, max_norm: 0, share: 0 };
   }
 }
 
