@@ -11,7 +11,7 @@ import { type Tensor, tensor } from "./tensor.ts";
 /** One family's showing on one task. */
 export interface Attempt {
   readonly family: string;
-  /** Median time of one computation in milliseconds; null where it was not timed. */
+  /** Median time of one computation in milliseconds, or a single sample where that was hopelessly slow; null where it was wrong. */
   readonly timeMs: number | null;
   /** Largest difference from the plain kernels, relative to their largest value. */
   readonly error: number;
@@ -104,13 +104,14 @@ async function measured(device: Device, task: OpenTask, budgetMs: number): Promi
     for (const way of task.ways) {
       const { value, firstMs } = way === plain ? wanted : await once(device, task.key, way, inputs);
       const error = relativeError(value, wanted.value);
-      if (error <= tolerance) able.push({ way, at: attempts.length, firstMs });
-      attempts.push({ family: way.name, timeMs: null, error, ...(error <= tolerance ? {} : { fault: `differs from the plain kernels by ${error.toExponential(1)}` }) });
+      const exact = error <= tolerance;
+      if (exact) able.push({ way, at: attempts.length, firstMs });
+      attempts.push({ family: way.name, timeMs: exact ? firstMs : null, error, ...(exact ? {} : { fault: `differs from the plain kernels by ${error.toExponential(1)}` }) });
     }
     const best = Math.min(...able.map(({ firstMs }) => firstMs));
     const hopeful = able.filter(({ firstMs }) => firstMs <= hopeless * best);
     const times = await sideBySide(device, task.key, hopeful, inputs, budgetMs);
-    for (const [i, { at }] of hopeful.entries()) attempts[at] = { ...(attempts[at] as Attempt), timeMs: times[i] ?? null };
+    for (const [i, { at }] of hopeful.entries()) attempts[at] = { ...(attempts[at] as Attempt), timeMs: times[i] as number };
     return { winner: winnerAmong(attempts), attempts };
   } finally {
     for (const input of inputs) input.dispose();
