@@ -31,11 +31,11 @@ export function summarise(model: Module & { forward(x: Tensor): Tensor }, { size
   const device = nullDevice();
   materialize(model, device, { seed: 0 });
   model.eval();
-  const ops: { path: string; op: string; output: string }[] = [];
+  const ops: { path: string; op: string; output: string; byDefinition: number | null }[] = [];
   const step = record(device, "summary", (x) => {
     x.trainable = true;
     const y = model.forward(x);
-    for (const made of tape(y)) if (made.node) ops.push({ path: made.node.path, op: made.node.op, output: format(made.dtype, made.shape) });
+    for (const made of tape(y)) if (made.node) ops.push({ path: made.node.path, op: made.node.op, output: format(made.dtype, made.shape), byDefinition: multiplyAddsOf(made) });
     return y;
   }, [{ dtype: "f32", shape: [batch, size, size, 3] }]);
 
@@ -46,7 +46,7 @@ export function summarise(model: Module & { forward(x: Tensor): Tensor }, { size
   }
   const all = [...model.parameters()];
   const counted = new Set<string>();
-  const rows = ops.map(({ path, op, output }): SummaryRow => {
+  const rows = ops.map(({ path, op, output, byDefinition }): SummaryRow => {
     const [module = ""] = path.split(" ");
     const own = counted.has(module) ? [] : all.filter((p) => p.kind === "weight" && p.path.slice(0, p.path.lastIndexOf(".")) === module);
     counted.add(module);
@@ -55,7 +55,7 @@ export function summarise(model: Module & { forward(x: Tensor): Tensor }, { size
       name: path.includes(" ") ? module : "", op, output,
       parameters: own.reduce((n, p) => n + p.size, 0),
       trainable: own.filter((p) => p.trainable).reduce((n, p) => n + p.size, 0),
-      multiplyAdds: isProduct ? (flops.get(path) ?? 0) / 2 : 0,
+      multiplyAdds: byDefinition ?? (isProduct ? (flops.get(path) ?? 0) / 2 : 0),
     };
   });
   const weights = all.filter((p) => p.kind === "weight");
@@ -67,6 +67,12 @@ export function summarise(model: Module & { forward(x: Tensor): Tensor }, { size
     multiplyAdds: rows.reduce((n, r) => n + r.multiplyAdds, 0),
     bytes: 4 * all.reduce((n, p) => n + p.size, 0),
   };
+}
+
+/** What an op is defined to take, where its kernels find a way to do with less; null where they do as defined. */
+function multiplyAddsOf({ node, size }: Tensor): number | null {
+  const weight = node?.op === "upsampledConv2d" ? node.inputs.at(-1) : undefined;
+  return weight ? size * (weight.size / weight.dim(0)) : null;
 }
 
 /** All tensors with a node that `y` depends on, first made first. */

@@ -3,7 +3,7 @@
 
 import { ShapeError } from "@roentgen/core";
 import { BatchNorm2d, Conv2d, init, Module, ModuleList, nameModules } from "@roentgen/nn";
-import { checkpoint, concat, type Tensor, upsample } from "@roentgen/tensor";
+import { checkpoint, type Tensor, upsampledConv2d } from "@roentgen/tensor";
 import { ResNet, type ResNetOptions } from "./resnet.ts";
 
 export interface UNetOptions {
@@ -27,6 +27,11 @@ class ConvBnRelu extends Module {
   forward(x: Tensor): Tensor {
     return this[1].relu(this[0].forward(x));
   }
+
+  /** forward(concatenated [x doubled by repeating its pixels, skip]), without writing that. */
+  forwardUpsampled(x: Tensor, skip: Tensor | null): Tensor {
+    return this[1].relu(x.device.within(this[0].path, () => upsampledConv2d(x, skip, this[0].weight.tensor)));
+  }
 }
 
 /** Nearest x2, concatenate [upsampled, skip], two convolutions. */
@@ -41,8 +46,7 @@ class DecoderBlock extends Module {
   }
 
   forward(x: Tensor, skip: Tensor | null): Tensor {
-    const up = upsample(x, { scale: 2, mode: "nearest" });
-    return this.conv2.forward(this.conv1.forward(skip ? concat([up, skip], 3) : up));
+    return this.conv2.forward(this.conv1.forwardUpsampled(x, skip));
   }
 }
 

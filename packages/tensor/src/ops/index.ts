@@ -12,6 +12,7 @@ export { add, div, maximum, minimum, mul, pow, sub } from "./binary.ts";
 export { max, mean, type ReduceOptions, sum } from "./reduce.ts";
 export { concat, pad, permute, reshape, slice } from "./shape.ts";
 export { upsample, type UpsampleOptions, type UpsampleTarget } from "./upsample.ts";
+export { upsampledConv2d } from "./upsampled-conv2d.ts";
 export { imageToFloat, type Normalisation } from "./image-to-float.ts";
 export { logSoftmax, softmax } from "./softmax.ts";
 export { groupNorm, instanceNorm, layerNorm } from "./group-norm.ts";
