@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { ProfileReport, Trace } from "@roentgen/runner";
 import { withDevice } from "@roentgen/tensor/testing/node";
 import { afterAll, describe, expect, it } from "vitest";
 
@@ -75,16 +76,31 @@ withDevice("roentgen with a device", () => {
     expect(stderr).toContain('DeviceError: no adapter named "no such adapter"');
   });
 
-  it("times a training step, and writes the same dispatches as a Chrome trace", async () => {
-    const trace = join(folder, "trace.json");
-    const { code, stdout } = await roentgen(["profile", "resnet18", "--train", "--batch", "2", "--size", "32", "--repeats", "1", "--json", "--trace", trace]);
+  it("profiles a training step: JSON, a Chrome trace, a page, and a comparison with an earlier profile", { timeout: 60_000 }, async () => {
+    const [trace, page, before] = ["trace.json", "profile.html", "before.json"].map((name) => join(folder, name)) as [string, string, string];
+    const work = ["profile", "resnet18", "--train", "--batch", "2", "--size", "32", "--repeats", "1"];
+    const { code, stdout } = await roentgen([...work, "--json", "--trace", trace, "--html", page]);
     expect(code).toBe(0);
-    const { dispatches, kernels, layers, totalMs } = JSON.parse(stdout) as { dispatches: { label: string; timeMs: number }[]; kernels: { timeMs: number }[]; layers: { name: string; timeMs: number }[]; totalMs: number };
+    const { dispatches, ops, kernels, layers, totalMs, ceilings, plain, memory, adapter } = JSON.parse(stdout) as ProfileReport;
     expect(totalMs).toBeGreaterThan(0);
-    for (const groups of [kernels, layers]) expect(groups.reduce((sum, g) => sum + g.timeMs, 0)).toBeCloseTo(totalMs, 6);
+    for (const groups of [ops, kernels, layers]) expect(groups.reduce((sum, g) => sum + g.timeMs, 0)).toBeCloseTo(totalMs, 6);
     expect(layers.map((l) => l.name)).toEqual(expect.arrayContaining(["conv1", "conv1 grad", "fc", "optimizer"]));
-    const { traceEvents } = JSON.parse(readFileSync(trace, "utf8")) as { traceEvents: { ph: string; name: string }[] };
-    expect(traceEvents.filter((e) => e.ph === "X").map((e) => e.name)).toEqual(dispatches.map((d) => d.label));
+    expect([ceilings.gflopPerSecond, ceilings.gigabytesPerSecond, ceilings.launchMs, plain.encodeMs, memory.peakLiveBytes].every((figure) => figure > 0)).toBe(true);
+    // What computes counts its operations; the fully connected layer of two images: 2 x 512 x 1000 multiply-adds.
+    expect(dispatches.find((d) => d.layer === "fc")?.flops).toBe(2 * 2 * 512 * 1000);
+    expect(adapter.toggles).toContain("-timestamp_quantization");
+    const { traceEvents } = JSON.parse(readFileSync(trace, "utf8")) as Trace;
+    for (const track of [1, 2]) expect(traceEvents.filter((e) => e.ph === "X" && e.pid === track && "kernel" in e.args).map((e) => e.name)).toEqual(dispatches.map((d) => d.label));
+    expect(readFileSync(page, "utf8")).toMatch(/<svg aria-label="Roofline: /);
+
+    // Ten times as fast it will not be; a hundred times slower than an invented past it is.
+    writeFileSync(before, stdout);
+    expect((await roentgen([...work, "--compare", before, "--fail-if-slower", "1000%"])).code).toBe(0);
+    writeFileSync(before, JSON.stringify({ ...(JSON.parse(stdout) as ProfileReport), totalMs: totalMs / 100 }));
+    const slower = await roentgen([...work, "--compare", before, "--fail-if-slower", "1000%"]);
+    expect(slower.code).toBe(1);
+    expect(slower.stderr).toMatch(/^slower: dispatches took/m);
+    expect(slower.stdout).toContain("Before and after, by layer");
   });
 
   const study = join(folder, "study.yaml");

@@ -1,6 +1,6 @@
 import { CommanderError } from "commander";
 import { describe, expect, it } from "vitest";
-import { bytes, createProgram } from "./program.ts";
+import { bytes, createProgram, share } from "./program.ts";
 
 /** Runs a command line that ends before any command does its work; gives what was printed and commander's status. */
 async function complaint(...args: string[]): Promise<{ text: string; exitCode: number }> {
@@ -35,7 +35,8 @@ describe("the command line", () => {
         doctor [options]           show the GPU, its driver and what is missing
         summary [options] <model>  list a model's layers, shapes, parameters and multiply-adds; needs no
                                    GPU
-        profile [options] <model>  time every dispatch of a model's forward pass or training step
+        profile [options] <model>  time every dispatch of a model's forward pass or training step, and
+                                   judge it against what the device can do
         convert [options] <file>   convert a weight file of any kind to safetensors with torchvision's
                                    names
         inspect [options] <file>   list what a weight file of any kind holds, without reading a tensor
@@ -130,26 +131,35 @@ describe("the command line", () => {
     expect((await complaint("profile", "--help")).text).toMatchInlineSnapshot(`
       "Usage: roentgen profile [options] <model>
 
-      time every dispatch of a model's forward pass or training step
+      time every dispatch of a model's forward pass or training step, and judge it against what the device
+      can do
 
       Arguments:
-        model             resnet18 to resnet152, unet-resnet18 to unet-resnet152
+        model                       resnet18 to resnet152, unet-resnet18 to unet-resnet152
 
       Options:
-        --train           a training step with Adam instead of the forward pass
-        --batch <n>       images at a time (default: 4)
-        --size <pixels>   height and width of the input (default: 64)
-        --repeats <n>     runs to take the median of (default: 5)
-        --top <n>         dispatches and layers to list (default: 20)
-        --json            print the table as JSON
-        --trace <file>    also write a Chrome trace, for chrome://tracing or Perfetto
-        --adapter <name>  use the adapter whose name contains this
-        --native          leave out Dawn's checks and clearing: faster, same bits
-        -h, --help        print this help
+        --train                     a training step with Adam instead of the forward pass
+        --batch <n>                 images at a time (default: 4)
+        --size <pixels>             height and width of the input (default: 64)
+        --repeats <n>               runs to take the median of (default: 5)
+        --top <n>                   dispatches and layers to list (default: 20)
+        --json                      print the whole profile as JSON; --compare reads it
+        --html <file>               also write a page: roofline, flame graph, memory, tables
+        --trace <file>              also write a Chrome trace, for Perfetto or chrome://tracing
+        --compare <file>            show what changed since an earlier --json
+        --fail-if-slower <percent>  exit 1 if the whole, or a layer of weight, got slower by more
+        --adapter <name>            use the adapter whose name contains this
+        --native                    leave out Dawn's checks and clearing: faster, same bits
+        -h, --help                  print this help
 
       Examples:
-        roentgen profile resnet50 --train --batch 4 --size 64
+        roentgen profile resnet50 --train --batch 32 --size 224 --html profile.html
         roentgen profile unet-resnet50 --size 128 --trace trace.json
+        roentgen profile resnet18 --train --json > before.json
+        roentgen profile resnet18 --train --compare before.json --fail-if-slower 10%
+
+      Each kernel's roof is the slowest of three: its operations at the device's measured arithmetic, its bytes at the measured copy,
+      an empty dispatch. Timed runs are runs of their own; a plain run is timed beside them.
       "
     `);
   });
@@ -160,6 +170,7 @@ describe("the command line", () => {
     ["a missing study", ["run"], "missing required argument 'study'"],
     ["a size that is no number", ["summary", "resnet50", "--input", "big"], "Expected a positive integer."],
     ["a batch of nothing", ["profile", "resnet50", "--batch", "0"], "Expected a positive integer."],
+    ["a limit that is no percentage", ["profile", "resnet50", "--fail-if-slower", "a bit"], "Expected a percentage, such as 10%."],
     ["an empty list", ["run", "a.yaml", "--tasks", ","], "Expected names separated by commas."],
     ["a budget without bytes", ["run", "a.yaml", "--budget", "lots"], "Expected bytes, such as 500MB or 4GiB."],
   ])("refuses %s and says what it expected", async (_, args, expected) => {
@@ -176,5 +187,9 @@ describe("the command line", () => {
     ["64 kib", 65_536],
   ])("reads %s as %d bytes", (text, value) => {
     expect(bytes(text)).toBe(value);
+  });
+
+  it.each([["10%", 0.1], ["2.5 %", 0.025], ["0", 0]])("reads %s as a share of %d", (text, value) => {
+    expect(share(text)).toBe(value);
   });
 });

@@ -1,38 +1,120 @@
-import type { Profile } from "@roentgen/gpu";
-import { expect, it } from "vitest";
-import { groupBy, layerOf } from "../profile-groups.ts";
-import { formatProfile } from "./profile.ts";
+import type { Ceilings, DispatchTiming, Profile } from "@roentgen/gpu";
+import { compareProfiles, profileReport } from "@roentgen/runner";
+import { describe, expect, it } from "vitest";
+import { formatProfile, profileModel, progressLine } from "./profile.ts";
 
-it("prints dispatches, kernels and layers, slowest first, and how many were left out", () => {
-  const dispatch = (label: string, timeMs: number, flops: number) => {
-    const kernel = label.split(" ").at(-1) ?? "";
-    return { label, kernel, grid: [4, 2, 1] as const, startMs: 0, timeMs, leastMs: timeMs, mostMs: timeMs, encodeStartMs: 0, encodeMs: 0, inARow: 1, requires: [], flops, bytes: 2e6, mostBytes: 2e6, gflopPerSecond: flops / timeMs / 1e6, gigabytesPerSecond: 2 / timeMs };
-  };
-  const dispatches = [dispatch("conv1 conv2d conv2d.forward", 6, 9e6), dispatch("bn1 batchNorm batch-norm.normalise", 2, 0), dispatch("conv1 conv2d grad conv2d.backward_weight", 12, 9e6)];
-  const rest = { method: "pass", quantumNs: 1, runs: 5, plain: { encodeMs: 1, submitMs: 1, wallMs: 25 }, memory: { slots: [], tenants: [], persistent: [], bytes: 0, peakLiveBytes: 0 } } as const;
-  const measured: Profile = { plan: "train", repeats: 5, dispatches, totalMs: 20, ...rest };
-  const groups = { kernels: groupBy(measured, (d) => d.kernel), layers: groupBy(measured, layerOf) };
-  expect(formatProfile(measured, groups, { title: "resnet18", top: 2, images: 4 })).toMatchInlineSnapshot(`
-    "resnet18
-    3 dispatches, 20.000 ms on the device, 200.0 images/s without gaps
+const dispatch = (label: string, timeMs: number, flops: number): DispatchTiming => ({
+  label, kernel: label.split(" ").at(-1) ?? "", grid: [4, 2, 1], startMs: 0, timeMs, leastMs: timeMs, mostMs: timeMs, encodeStartMs: 0, encodeMs: 0, inARow: 1, requires: [],
+  flops, bytes: 2e6, mostBytes: 2e6, gflopPerSecond: flops / timeMs / 1e6, gigabytesPerSecond: 2 / timeMs,
+});
+const ceilings: Ceilings = { gflopPerSecond: 3, halfGflopPerSecond: null, gigabytesPerSecond: 4, cachedGigabytesPerSecond: 4, launchMs: 0.05, samples: { f32: [], f16: [], copy: [] }, doubts: [] };
+const reportOf = (dispatches: readonly DispatchTiming[]) => {
+  const totalMs = dispatches.reduce((sum, d) => sum + d.timeMs, 0);
+  const profile: Profile = { plan: "train", repeats: 5, method: "pass", quantumNs: 1, runs: 9, dispatches, totalMs, plain: { encodeMs: 0.1, submitMs: 0.2, wallMs: totalMs + 1 }, memory: { slots: [], tenants: [], persistent: [], bytes: 0, peakLiveBytes: 0 } };
+  const adapter = { vendor: "mesa", architecture: "", device: "llvmpipe", description: "llvmpipe", software: true, toggles: ["-timestamp_quantization"], platform: "node" } as const;
+  return profileReport(profile, ceilings, { roentgen: "0.1.0", runtime: "Node", workload: { model: "resnet18", train: true, batch: 4, size: 64 }, adapter });
+};
+const dispatches = [dispatch("conv1 conv2d conv2d.lanes.forward", 6, 9e6), dispatch("bn1 batchNorm batch-norm.normalise", 2, 0), dispatch("conv1 conv2d grad conv2d.backward_weight", 24, 9e6)];
 
-    By dispatch (2 of 3, slowest first)
-    dispatch                                  grid       ms   share  GFLOP/s  GB/s
-    ----------------------------------------  -----  ------  ------  -------  ----
-    conv1 conv2d grad conv2d.backward_weight  4x2x1  12.000  60.0 %      0.8   0.2
-    conv1 conv2d conv2d.forward               4x2x1   6.000  30.0 %      1.5   0.3
+describe("roentgen profile", () => {
+  it("prints what was measured on what, tables, and what to look at", () => {
+    expect(formatProfile(reportOf(dispatches), { top: 2, tuned: false, comparison: null })).toMatchInlineSnapshot(`
+      "resnet18, training step with Adam, batch 4, 64 px
+      on llvmpipe, software; toggles -timestamp_quantization; kernels by rule
+      Median of 5, by GPU timestamps, one pass for each dispatch, in steps of 1 ns.
+      ceilings: 3.0 GFLOP/s in f32, 4.0 GB/s copied, 0.050 ms for an empty dispatch
+      3 dispatches, 32.000 ms on the device, 125.0 images/s without gaps; the ceilings allow 6.500 ms
+      a plain run takes 33.000 ms: 0.100 to encode, 0.200 to submit
 
-    By kernel
-    kernel                  dispatches      ms   share  GFLOP/s  GB/s
-    ----------------------  ----------  ------  ------  -------  ----
-    conv2d.backward_weight           1  12.000  60.0 %      0.8   0.2
-    conv2d.forward                   1   6.000  30.0 %      1.5   0.3
-    batch-norm.normalise             1   2.000  10.0 %            1.0
+      By phase
+      phase     dispatches      ms   share  GFLOP/s  GB/s  of roof  bound
+      --------  ----------  ------  ------  -------  ----  -------  -------
+      backward           1  24.000  75.0 %      0.4   0.1   12.5 %  compute
+      forward            2   8.000  25.0 %      1.1   0.5   43.8 %  compute
 
-    By layer (2 of 3, slowest first)
-    layer       dispatches      ms   share  GFLOP/s  GB/s
-    ----------  ----------  ------  ------  -------  ----
-    conv1 grad           1  12.000  60.0 %      0.8   0.2
-    conv1                1   6.000  30.0 %      1.5   0.3"
-  `);
+      By op
+      op           dispatches      ms   share  GFLOP/s  GB/s  of roof  bound
+      -----------  ----------  ------  ------  -------  ----  -------  -------
+      conv2d grad           1  24.000  75.0 %      0.4   0.1   12.5 %  compute
+      conv2d                1   6.000  18.8 %      1.5   0.3   50.0 %  compute
+      batchNorm             1   2.000   6.3 %            1.0   25.0 %  memory
+
+      By kernel
+      kernel                  dispatches      ms   share  GFLOP/s  GB/s  of roof  bound
+      ----------------------  ----------  ------  ------  -------  ----  -------  -------
+      conv2d.backward_weight           1  24.000  75.0 %      0.4   0.1   12.5 %  compute
+      conv2d.lanes.forward             1   6.000  18.8 %      1.5   0.3   50.0 %  compute
+      batch-norm.normalise             1   2.000   6.3 %            1.0   25.0 %  memory
+
+      By layer (2 of 3, slowest first)
+      layer       dispatches      ms   share  GFLOP/s  GB/s  of roof  bound
+      ----------  ----------  ------  ------  -------  ----  -------  -------
+      conv1 grad           1  24.000  75.0 %      0.4   0.1   12.5 %  compute
+      conv1                1   6.000  18.8 %      1.5   0.3   50.0 %  compute
+
+      By dispatch (2 of 3, slowest first)
+      dispatch                                  grid       ms   share  MFLOP    MB  GFLOP/s  GB/s  of roof  bound
+      ----------------------------------------  -----  ------  ------  -----  ----  -------  ----  -------  -------
+      conv1 conv2d grad conv2d.backward_weight  4x2x1  24.000  75.0 %    9.0  2.00      0.4   0.1   12.5 %  compute
+      conv1 conv2d conv2d.lanes.forward         4x2x1   6.000  18.8 %    9.0  2.00      1.5   0.3   50.0 %  compute
+
+      ! conv2d.backward_weight reaches 13 % of its compute roof and takes 75 % of the time
+          family: this is the plain kernel; a shape outside every fast family's, or a device that none was chosen for
+          inner loop: divisions, bounds and guards in it, register tiles too small to reuse a load, barriers on a software adapter"
+    `);
+  });
+
+  it("prints before and after, and why the two may not be comparable", () => {
+    const before = reportOf(dispatches);
+    const after = reportOf([dispatch("conv1 conv2d winograd.forward", 3, 9e6), ...dispatches.slice(1)]);
+    const text = formatProfile(after, { top: 1, tuned: true, comparison: compareProfiles({ ...before, adapter: { ...before.adapter, toggles: [] } }, after) });
+    expect(text.slice(text.indexOf("! not the same"))).toMatchInlineSnapshot(`
+      "! not the same toggles: none before, -timestamp_quantization now
+
+      Before and after
+      whole       before ms  after ms  ratio  dispatches
+      ----------  ---------  --------  -----  ----------
+      dispatches     32.000    29.000   0.91           3
+      plain run      33.000    30.000   0.91           3
+
+      Before and after, by kernel (1 of 4, greatest difference first)
+      kernel                before ms  after ms  ratio  dispatches
+      --------------------  ---------  --------  -----  ----------
+      conv2d.lanes.forward      6.000             gone      1 to 0
+
+      Before and after, by layer (1 of 3, greatest difference first)
+      layer  before ms  after ms  ratio  dispatches
+      -----  ---------  --------  -----  ----------
+      conv1      6.000     3.000   0.50           1
+
+      Dispatches that appeared
+      dispatch                       times     ms
+      -----------------------------  -----  -----
+      conv1 conv2d winograd.forward      1  3.000
+
+      Dispatches that vanished
+      dispatch                           times     ms
+      ---------------------------------  -----  -----
+      conv1 conv2d conv2d.lanes.forward      1  6.000"
+    `);
+    expect(text).toContain("kernels as tuned");
+  });
+
+  it("wants something to compare with before it may fail", async () => {
+    await expect(profileModel("resnet18", { batch: 1, size: 32, repeats: 1, top: 1, failIfSlower: 0.1 })).rejects.toThrow("--compare old.json");
+  });
+
+  it.each([
+    [true, "\r\x1b[Kcompiling, 1 of 2 …\r\x1b[Kcompiling, 2 of 2 …\r\x1b[Ktiming, 1 of 5 …\r\x1b[K"],
+    [false, "compiling …\ntiming …\n"],
+  ])("tells how far it is; on a terminal (%s) in one line", (isTTY, expected) => {
+    let text = "";
+    const progress = progressLine({ isTTY, write: (part: string | Uint8Array) => ((text += String(part)), true) });
+    progress.show("compile", 1, 2);
+    progress.show("compile", 2, 2);
+    progress.show("time", 1, 5);
+    progress.end();
+    progress.end();
+    expect(text).toBe(expected);
+  });
 });

@@ -1,12 +1,14 @@
-import { ConfigError, Rng } from "@roentgen/core";
-import { type Device, type DispatchTiming, type Profile } from "@roentgen/gpu";
+import { readFile, stat } from "node:fs/promises";
+import { ConfigError } from "@roentgen/core";
 import { openDevice } from "@roentgen/gpu/node";
-import { UNet } from "@roentgen/models";
-import { Adam, materialize } from "@roentgen/nn";
-import { backward, bceWithLogits, crossEntropy, type InputData, noGrad, record, spec, type Step } from "@roentgen/tensor";
-import { modelNamed } from "../model-name.ts";
-import { chromeTrace, type Group, groupBy, layerOf } from "../profile-groups.ts";
-import { type Column, textTable } from "../text-table.ts";
+import {
+  adapterName, ceilingText, chromeTrace, compareProfiles, type Comparison, comparisonTables, methodText, mostProfileBytes, parseProfile, profileHtml, type ProfileProgress, type ProfileReport, profileTables, profileWorkload, regressions, type Table, titleOf,
+} from "@roentgen/runner";
+import { tuningIdentity, useTuning, winnersOf } from "@roentgen/tensor";
+import { exitCodes } from "../failure.ts";
+import { version } from "../program.ts";
+import { textTable } from "../text-table.ts";
+import { readTuning } from "../tuning-file.ts";
 import { writeWhole } from "../write-whole.ts";
 
 export interface ProfileOptions {
@@ -16,87 +18,87 @@ export interface ProfileOptions {
   readonly repeats: number;
   readonly top: number;
   readonly json?: boolean;
+  readonly html?: string;
   readonly trace?: string;
+  /** A file that `--json` wrote before. */
+  readonly compare?: string;
+  /** As a share: 0.1 for 10 %. */
+  readonly failIfSlower?: number;
   readonly adapter?: string;
   readonly native?: boolean;
 }
 
-/** `roentgen profile`: builds a model on the device, records one step and times each of its dispatches. */
-export async function profileModel(name: string, options: ProfileOptions): Promise<void> {
+/** `roentgen profile`: builds a model on the device, records one step, times each of its dispatches and judges them. */
+export async function profileModel(model: string, options: ProfileOptions): Promise<void> {
+  const { train = false, batch, size, repeats, failIfSlower } = options;
+  if (failIfSlower !== undefined && options.compare === undefined) throw new ConfigError("--fail-if-slower compares with an earlier profile. Name it with --compare old.json.");
+  // Read first: who mistyped a name should not wait for a measurement.
+  const before = options.compare === undefined ? null : parseProfile(await readBounded(options.compare), options.compare);
   const device = await openDevice({ adapter: options.adapter, native: options.native });
+  const progress = progressLine(process.stderr);
   try {
-    const { step, inputs } = recorded(device, name, options);
-    await step.build();
-    // Once as usual, so that what is timed works on real values, with warm caches.
-    step.run(...inputs);
-    await device.idle();
-    const measured = await device.profile(step.plan, { repeats: options.repeats });
-    const adapter = device.info.description || device.info.device;
-    if (options.trace !== undefined) await writeWhole(options.trace, JSON.stringify(chromeTrace(measured, adapter)));
-    const groups = { kernels: groupBy(measured, (d) => d.kernel), layers: groupBy(measured, layerOf) };
-    process.stdout.write(`${options.json ? JSON.stringify({ model: name, adapter, software: device.info.software, toggles: device.info.toggles, batch: options.batch, size: options.size, bytes: step.plan.bytes, ...groups, ...measured }, null, 1) : formatProfile(measured, groups, { title: title(name, `${adapter}, toggles ${device.info.toggles.join(" ")}`, options), top: options.top, images: options.batch })}\n`);
+    const tuning = await readTuning(tuningIdentity(device.info));
+    if (tuning) useTuning(device, winnersOf(tuning));
+    const report = await profileWorkload(device, { model, train, batch, size }, { roentgen: version, runtime: `Node ${process.version}`, repeats, onProgress: progress.show });
+    progress.end();
+    const comparison = before && compareProfiles(before, report);
+    if (options.html !== undefined) await writeWhole(options.html, profileHtml(report, comparison));
+    if (options.trace !== undefined) await writeWhole(options.trace, JSON.stringify(chromeTrace(report)));
+    process.stdout.write(`${options.json ? JSON.stringify(comparison ? { ...report, comparison } : report, null, 1) : formatProfile(report, { top: options.top, tuned: tuning !== null, comparison })}\n`);
+    if (comparison && failIfSlower !== undefined) failOnRegressions(comparison, failIfSlower);
   } finally {
+    progress.end();
     device.close();
   }
 }
 
-function recorded(device: Device, name: string, { train = false, batch, size }: ProfileOptions): { step: Step<unknown>; inputs: InputData[] } {
-  const model = modelNamed(name);
-  const isUnet = model instanceof UNet;
-  if (isUnet && size % 32 !== 0) throw new ConfigError(`${name}: the size must be a multiple of 32, not ${size}: the encoder halves it five times.`);
-  materialize(model, device, { seed: 0 });
-  const rng = new Rng(0);
-  const images = Float32Array.from({ length: batch * size * size * 3 }, () => rng.normal());
-  const x = spec("f32", [batch, size, size, 3]);
-  if (!train) {
-    model.eval();
-    return { step: record(device, "forward", (image) => noGrad(() => model.forward(image)), [x]), inputs: [images] };
-  }
-  model.train();
-  const optimizer = new Adam(model.parameters(), { lr: 1e-4 });
-  const stepOf = (loss: ReturnType<typeof crossEntropy>) => {
-    optimizer.step(backward(loss));
-    return loss;
-  };
-  if (isUnet) {
-    const masks = Float32Array.from({ length: batch * size * size }, () => rng.int(2));
-    return { step: record(device, "train", (image, mask) => stepOf(bceWithLogits(model.forward(image), mask)), [x, spec("f32", [batch, size, size, 1])]), inputs: [images, masks] };
-  }
-  const labels = Uint32Array.from({ length: batch }, () => rng.int(1000));
-  return { step: record(device, "train", (image, label) => stepOf(crossEntropy(model.forward(image), label)), [x, spec("u32", [batch])]), inputs: [images, labels] };
+async function readBounded(path: string): Promise<string> {
+  const { size } = await stat(path);
+  if (size > mostProfileBytes) throw new ConfigError(`${path}: has ${size} bytes, more than any profile. Is it the right file?`);
+  return readFile(path, "utf8");
 }
 
-const title = (name: string, adapter: string, { train = false, batch, size, repeats }: ProfileOptions): string =>
-  `${name}, ${train ? "training step with Adam" : "forward pass"}, batch ${batch}, ${size} px, on ${adapter}; median of ${repeats}`;
+function failOnRegressions(comparison: Comparison, limit: number): void {
+  const slower = regressions(comparison, limit);
+  for (const { name, beforeMs, afterMs, ratio } of slower) process.stderr.write(`slower: ${name} took ${beforeMs?.toFixed(3)} ms, now ${afterMs?.toFixed(3)} ms, ${ratio?.toFixed(2)} times as long\n`);
+  if (slower.length > 0) process.exitCode = exitCodes.failed;
+}
 
-export function formatProfile(measured: Profile, { kernels, layers }: { kernels: readonly Group[]; layers: readonly Group[] }, { title, top, images }: { title: string; top: number; images: number }): string {
-  const ms = (value: number) => value.toFixed(3);
-  const rate = (value: number) => (value > 0 ? value.toFixed(1) : "");
-  const share = (timeMs: number) => `${((100 * timeMs) / Math.max(measured.totalMs, 1e-9)).toFixed(1)} %`;
-  const columns = (head: string): Column<Group>[] => [
-    { head, of: (g) => g.name, most: 48 },
-    { head: "dispatches", of: (g) => String(g.dispatches), right: true },
-    { head: "ms", of: (g) => ms(g.timeMs), right: true },
-    { head: "share", of: (g) => share(g.timeMs), right: true },
-    { head: "GFLOP/s", of: (g) => rate(g.gflopPerSecond), right: true },
-    { head: "GB/s", of: (g) => rate(g.gigabytesPerSecond), right: true },
+const stages: Readonly<Record<Parameters<ProfileProgress>[0], string>> = { record: "recording the step", ceilings: "measuring what the device can do", compile: "compiling", time: "timing" };
+
+/** One line that is redrawn on a terminal; in a log, a line for each stage. */
+export function progressLine(stream: Pick<NodeJS.WriteStream, "write" | "isTTY">): { show: ProfileProgress; end: () => void } {
+  let [last, open] = ["", false];
+  return {
+    show(stage, done, total) {
+      const text = `${stages[stage]}${total > 1 ? `, ${done} of ${total}` : ""} …`;
+      if (stream.isTTY) stream.write(`\r\x1b[K${text}`);
+      else if (stage !== last) stream.write(`${stages[stage]} …\n`);
+      [last, open] = [stage, stream.isTTY];
+    },
+    end() {
+      if (open) stream.write("\r\x1b[K");
+      open = false;
+    },
+  };
+}
+
+const printed = ({ title, heads, rows }: Table): string =>
+  `${title}\n${textTable(rows, heads.map(({ text, right, most }, i) => ({ head: text, of: (row: readonly string[]) => row[i] ?? "", ...(right ? { right } : {}), ...(most === undefined ? {} : { most }) })))}`;
+
+/** A profile for a person at a terminal. */
+export function formatProfile(report: ProfileReport, { top, tuned, comparison }: { readonly top: number; readonly tuned: boolean; readonly comparison: Comparison | null }): string {
+  const { adapter, dispatches, totalMs, roofMs, plain, workload, warnings } = report;
+  const speed = totalMs > 0 ? `, ${((1000 * workload.batch) / totalMs).toFixed(1)} images/s without gaps` : "";
+  const facts = [
+    titleOf(workload),
+    `on ${adapterName(adapter)}, ${adapter.software ? "software" : "a GPU"}; toggles ${adapter.toggles.join(" ") || "none"}; kernels ${tuned ? "as tuned" : "by rule"}`,
+    methodText(report),
+    `ceilings: ${ceilingText(report.ceilings)}`,
+    `${dispatches.length} dispatches, ${totalMs.toFixed(3)} ms on the device${speed}; the ceilings allow ${roofMs.toFixed(3)} ms`,
+    `a plain run takes ${plain.wallMs.toFixed(3)} ms: ${plain.encodeMs.toFixed(3)} to encode, ${plain.submitMs.toFixed(3)} to submit`,
   ];
-  const slowest = [...measured.dispatches].sort((a, b) => b.timeMs - a.timeMs).slice(0, top);
-  const dispatches = textTable<DispatchTiming>(slowest, [
-    { head: "dispatch", of: (d) => d.label, most: 56 },
-    { head: "grid", of: (d) => d.grid.join("x") },
-    { head: "ms", of: (d) => ms(d.timeMs), right: true },
-    { head: "share", of: (d) => share(d.timeMs), right: true },
-    { head: "GFLOP/s", of: (d) => rate(d.gflopPerSecond), right: true },
-    { head: "GB/s", of: (d) => rate(d.gigabytesPerSecond), right: true },
-  ]);
-  const heading = (what: string, shown: number, all: number) => (shown < all ? `${what} (${shown} of ${all}, slowest first)` : what);
-  const { totalMs } = measured;
-  return [
-    title,
-    `${measured.dispatches.length} dispatches, ${ms(totalMs)} ms on the device${totalMs > 0 ? `, ${((images * 1000) / totalMs).toFixed(1)} images/s without gaps` : ""}`,
-    `\n${heading("By dispatch", slowest.length, measured.dispatches.length)}\n${dispatches}`,
-    `\nBy kernel\n${textTable(kernels, columns("kernel"))}`,
-    `\n${heading("By layer", Math.min(top, layers.length), layers.length)}\n${textTable(layers.slice(0, top), columns("layer"))}`,
-  ].join("\n");
+  const found = warnings.flatMap(({ what, lookAt }) => [`! ${what}`, ...lookAt.map((place) => `    ${place}`)]);
+  const compared = comparison ? [...comparison.differences.map((text) => `! not the same ${text}`), ...comparisonTables(comparison, top).map(printed)] : [];
+  return [facts.join("\n"), ...profileTables(report, top).map(printed), ...(found.length > 0 ? [found.join("\n")] : []), ...compared].join("\n\n");
 }

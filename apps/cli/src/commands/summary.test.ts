@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { modelNamed } from "../model-name.ts";
+import { modelNamed } from "@roentgen/models";
 import { formatSummary, summary } from "./summary.ts";
 
 describe("summary", () => {

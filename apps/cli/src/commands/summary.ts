@@ -1,6 +1,5 @@
 import { ConfigError } from "@roentgen/core";
-import { type Summary, summarise, type SummaryRow, UNet } from "@roentgen/models";
-import { modelNamed } from "../model-name.ts";
+import { modelNamed, type Summary, summarise, type SummaryRow, UNet } from "@roentgen/models";
 import { grouped, textTable } from "../text-table.ts";
 
 export interface SummaryOptions {

@@ -1,7 +1,8 @@
 import { ConfigError } from "@roentgen/core";
-import { ResNet, type ResNetDepth, resnetDepths, UNet } from "@roentgen/models";
+import { ResNet, type ResNetDepth, resnetDepths } from "./resnet.ts";
+import { UNet } from "./unet.ts";
 
-/** A model by its name on the command line: `resnet50`, `unet-resnet18`. Throws ConfigError with all names. */
+/** A model by its name, as the command line and profiles know it: `resnet50`, `unet-resnet18`. Throws ConfigError with all names. */
 export function modelNamed(name: string): ResNet | UNet {
   const [, unet, digits] = /^(unet-)?resnet(\d+)$/.exec(name) ?? [];
   const depth = resnetDepths.find((d): d is ResNetDepth => String(d) === digits);

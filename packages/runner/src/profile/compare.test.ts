@@ -1,0 +1,76 @@
+import { describe, expect, it } from "vitest";
+import { compareProfiles, regressions } from "./compare.ts";
+import { parseProfile } from "./parse-profile.ts";
+import { dispatches, profile, report, timing } from "./profile.fixture.ts";
+import { comparisonTables } from "./tables.ts";
+
+const before = report();
+/** The convolution got a kernel of its own and half the time; batch norm takes 1.5 times as long. */
+const changed = dispatches.map((d) => (d.label.endsWith("lanes.forward") ? timing("layer1.0.conv1 conv2d winograd.forward", 1, 1e8, 2e6) : d.label.includes("bn1") ? { ...d, timeMs: 1.5 } : d));
+const after = report({ ...profile, dispatches: changed, totalMs: 12.5, plain: { ...profile.plain, wallMs: 12.9 } });
+
+describe("two profiles", () => {
+  const comparison = compareProfiles(before, after);
+
+  it("differ by kernel and by layer, the greatest change first", () => {
+    expect(comparison.kernels.slice(0, 3)).toEqual([
+      { name: "conv2d.lanes.forward", beforeMs: 2, afterMs: null, ratio: null, dispatches: [1, 0] },
+      { name: "winograd.forward", beforeMs: null, afterMs: 1, ratio: null, dispatches: [0, 1] },
+      { name: "batch-norm.normalise", beforeMs: 1, afterMs: 1.5, ratio: 1.5, dispatches: [1, 1] },
+    ]);
+    expect(comparison.layers.slice(0, 2)).toEqual([
+      { name: "layer1.0.conv1", beforeMs: 2, afterMs: 1, ratio: 0.5, dispatches: [1, 1] },
+      { name: "layer1.0.bn1", beforeMs: 1, afterMs: 1.5, ratio: 1.5, dispatches: [1, 1] },
+    ]);
+    expect(comparison.total).toMatchObject({ beforeMs: 13, afterMs: 12.5, dispatches: [7, 7] });
+    expect(comparison.differences).toEqual([]);
+  });
+
+  it("say which dispatches came and went, and how often", () => {
+    expect(comparison.appeared).toEqual([{ name: "layer1.0.conv1 conv2d winograd.forward", timeMs: 1, dispatches: 1 }]);
+    expect(comparison.vanished).toEqual([{ name: "layer1.0.conv1 conv2d conv2d.lanes.forward", timeMs: 2, dispatches: 1 }]);
+    const [first] = dispatches;
+    const twice = report({ ...profile, dispatches: [...dispatches, ...(first ? [first] : [])] });
+    expect(compareProfiles(before, twice).appeared).toEqual([{ name: first?.label, timeMs: 2, dispatches: 1 }]);
+  });
+
+  it("fail on what got slower by more than the limit: the whole, and layers of weight", () => {
+    expect(regressions(comparison, 0.1).map((c) => c.name)).toEqual(["layer1.0.bn1"]);
+    expect(regressions(comparison, 0.5)).toEqual([]);
+    expect(regressions(compareProfiles(after, { ...before, totalMs: 20 }), 0.1).map((c) => c.name)).toEqual(["dispatches", "layer1.0.conv1"]);
+    // The loss holds 1.5 % of the time: its doubling is noise.
+    const noisy = report({ ...profile, dispatches: dispatches.map((d) => (d.label.startsWith("cross") ? { ...d, timeMs: 0.4 } : d)) });
+    expect(regressions(compareProfiles(before, noisy), 0.1)).toEqual([]);
+  });
+
+  it("of other work, another adapter or a slower machine say so", () => {
+    const other = { ...after, workload: { ...after.workload, batch: 8 }, adapter: { ...after.adapter, description: "NVIDIA H200", toggles: [] }, ceilings: { ...after.ceilings, gflopPerSecond: 50 } };
+    expect(compareProfiles(before, other).differences).toEqual([
+      "work: resnet18, training step with Adam, batch 4, 64 px before, resnet18, training step with Adam, batch 8, 64 px now",
+      "adapter: llvmpipe <16> before, NVIDIA H200 now",
+      "toggles: -timestamp_quantization before, none now",
+      "the machine itself: 50.0 GFLOP/s at its best, 100.0 before; other work, or other clocks",
+    ]);
+  });
+
+  it("make tables", () => {
+    const [whole, kernels] = comparisonTables(comparison, 3);
+    expect(whole?.rows).toEqual([["dispatches", "13.000", "12.500", "0.96", "7"], ["plain run", "13.500", "12.900", "0.96", "7"]]);
+    expect(kernels).toMatchObject({ title: "Before and after, by kernel (3 of 8, greatest difference first)", rows: [["conv2d.lanes.forward", "2.000", "", "gone", "1 to 0"], ["winograd.forward", "", "1.000", "new", "0 to 1"], ["batch-norm.normalise", "1.000", "1.500", "1.50", "1"]] });
+  });
+});
+
+describe("an earlier profile's file", () => {
+  it("gives back what a comparison needs", () => {
+    expect(compareProfiles(parseProfile(JSON.stringify(before), "old.json"), after)).toEqual(compareProfiles(before, after));
+  });
+
+  it.each([
+    ["no JSON", "{", /old\.json: is no JSON/],
+    ["another file", '{"dependencies":{}}', /old\.json: is not a profile that this version wrote:\n {2}format/],
+    ["a time that is none", JSON.stringify({ ...before, totalMs: "13" }), /totalMs: /],
+    ["a negative time", JSON.stringify({ ...before, kernels: [{ name: "a", timeMs: -1, dispatches: 1 }] }), /kernels\.0\.timeMs/],
+  ])("that is %s is refused", (_, text, message) => {
+    expect(() => parseProfile(text, "old.json")).toThrow(message);
+  });
+});

@@ -1,0 +1,112 @@
+// Two profiles of the same work, before and after a change: by kernel, by op and by layer, and which dispatches came and went.
+
+import type { ProfileReport } from "./profile-report.ts";
+import { adapterName, titleOf } from "./profile-report.ts";
+
+/** What of a profile a comparison needs: all that is read of an old file. */
+export interface ComparableProfile {
+  readonly workload: ProfileReport["workload"];
+  readonly adapter: ProfileReport["adapter"];
+  readonly method: ProfileReport["method"];
+  readonly totalMs: number;
+  readonly plain: { readonly wallMs: number };
+  readonly ceilings: { readonly gflopPerSecond: number; readonly gigabytesPerSecond: number };
+  readonly dispatches: readonly { readonly label: string; readonly timeMs: number }[];
+  readonly kernels: readonly ComparedGroup[];
+  readonly ops: readonly ComparedGroup[];
+  readonly layers: readonly ComparedGroup[];
+}
+
+interface ComparedGroup {
+  readonly name: string;
+  readonly timeMs: number;
+  readonly dispatches: number;
+}
+
+/** Times are null where there is nothing of that name. */
+export interface Change {
+  readonly name: string;
+  readonly beforeMs: number | null;
+  readonly afterMs: number | null;
+  /** After over before: 0.5 is twice as fast. */
+  readonly ratio: number | null;
+  readonly dispatches: readonly [before: number, after: number];
+}
+
+export interface Comparison {
+  /** Why the two may not be comparable, in words. */
+  readonly differences: readonly string[];
+  readonly total: Change;
+  /** A plain run, timed by the host. */
+  readonly wall: Change;
+  readonly kernels: readonly Change[];
+  readonly ops: readonly Change[];
+  readonly layers: readonly Change[];
+  /** Dispatches by label: those that were not there before, and those that are gone. */
+  readonly appeared: readonly ComparedGroup[];
+  readonly vanished: readonly ComparedGroup[];
+}
+
+export function compareProfiles(before: ComparableProfile, after: ComparableProfile): Comparison {
+  const counts = (from: ComparableProfile, to: ComparableProfile) => missingFrom(from.dispatches, to.dispatches);
+  return {
+    differences: differencesOf(before, after),
+    total: change("dispatches", { timeMs: before.totalMs, dispatches: before.dispatches.length }, { timeMs: after.totalMs, dispatches: after.dispatches.length }),
+    wall: change("plain run", { timeMs: before.plain.wallMs, dispatches: before.dispatches.length }, { timeMs: after.plain.wallMs, dispatches: after.dispatches.length }),
+    kernels: changes(before.kernels, after.kernels),
+    ops: changes(before.ops, after.ops),
+    layers: changes(before.layers, after.layers),
+    appeared: counts(after, before),
+    vanished: counts(before, after),
+  };
+}
+
+/** A layer's share of the time before, from which a slowdown of it alone counts. */
+const weightyShare = 0.05;
+
+/** What became slower by more than `limit` (0.1 is 10 %): the whole, and layers that held at least 5 % of it. Kernels come and go with shapes, layers stay. */
+export const regressions = ({ total, layers }: Pick<Comparison, "total" | "layers">, limit: number): Change[] =>
+  [total, ...layers.filter((layer) => (layer.beforeMs ?? 0) >= weightyShare * (total.beforeMs ?? 0))].filter(({ ratio }) => ratio !== null && ratio > 1 + limit);
+
+function change(name: string, before: Omit<ComparedGroup, "name"> | undefined, after: Omit<ComparedGroup, "name"> | undefined): Change {
+  const [beforeMs, afterMs] = [before?.timeMs ?? null, after?.timeMs ?? null];
+  return { name, beforeMs, afterMs, ratio: beforeMs !== null && afterMs !== null && beforeMs > 0 ? afterMs / beforeMs : null, dispatches: [before?.dispatches ?? 0, after?.dispatches ?? 0] };
+}
+
+/** By name, the greatest difference first. */
+function changes(before: readonly ComparedGroup[], after: readonly ComparedGroup[]): Change[] {
+  const [old, now] = [before, after].map((groups) => new Map(groups.map((g) => [g.name, g])));
+  const names = new Set([...before, ...after].map((g) => g.name));
+  const moved = ({ beforeMs, afterMs }: Change) => Math.abs((afterMs ?? 0) - (beforeMs ?? 0));
+  return [...names].map((name) => change(name, old?.get(name), now?.get(name))).sort((a, b) => moved(b) - moved(a));
+}
+
+/** Labels of `these` that occur more often than among `those`, longest time first. */
+function missingFrom(these: ComparableProfile["dispatches"], those: ComparableProfile["dispatches"]): ComparedGroup[] {
+  const left = new Map<string, number>();
+  for (const { label } of those) left.set(label, (left.get(label) ?? 0) + 1);
+  const extra = new Map<string, { timeMs: number; dispatches: number }>();
+  for (const { label, timeMs } of these) {
+    const rest = left.get(label) ?? 0;
+    if (rest > 0) left.set(label, rest - 1);
+    else {
+      const found = extra.get(label) ?? { timeMs: 0, dispatches: 0 };
+      extra.set(label, { timeMs: found.timeMs + timeMs, dispatches: found.dispatches + 1 });
+    }
+  }
+  return [...extra].map(([name, found]) => ({ name, ...found })).sort((a, b) => b.timeMs - a.timeMs);
+}
+
+function differencesOf(before: ComparableProfile, after: ComparableProfile): string[] {
+  const found: string[] = [];
+  const differ = (what: string, a: string, b: string) => a !== b && found.push(`${what}: ${a || "none"} before, ${b || "none"} now`);
+  differ("work", titleOf(before.workload), titleOf(after.workload));
+  differ("adapter", adapterName(before.adapter), adapterName(after.adapter));
+  differ("toggles", before.adapter.toggles.join(" "), after.adapter.toggles.join(" "));
+  differ("clock", before.method, after.method);
+  for (const [name, unit] of [["gflopPerSecond", "GFLOP/s"], ["gigabytesPerSecond", "GB/s"]] as const) {
+    const ratio = after.ceilings[name] / before.ceilings[name];
+    if (ratio < 0.8 || ratio > 1.25) found.push(`the machine itself: ${after.ceilings[name].toFixed(1)} ${unit} at its best, ${before.ceilings[name].toFixed(1)} before; other work, or other clocks`);
+  }
+  return found;
+}

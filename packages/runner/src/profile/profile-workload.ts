@@ -1,0 +1,70 @@
+// From a workload to its profile: builds the model with random weights, records its step on random images, measures the device's
+// ceilings and times every dispatch. Runs in Node and in a tab.
+
+import { ConfigError, Rng } from "@roentgen/core";
+import { type Device, measureCeilings, type TimingOptions } from "@roentgen/gpu";
+import { modelNamed, UNet } from "@roentgen/models";
+import { Adam, materialize } from "@roentgen/nn";
+import { backward, bceWithLogits, crossEntropy, type InputData, noGrad, record, spec, type Step, type Tensor } from "@roentgen/tensor";
+import { profileReport, type ProfileReport, type Workload } from "./profile-report.ts";
+
+/** What is under way, for a progress line: a stage, and how much of it is done where that is known. */
+export type ProfileProgress = (stage: "record" | "compile" | "ceilings" | "time", done: number, total: number) => void;
+
+export interface ProfileOptions extends Pick<TimingOptions, "repeats" | "method"> {
+  /** Version of roentgen, and what it runs in: for the report. */
+  readonly roentgen: string;
+  readonly runtime: string;
+  readonly onProgress?: ProfileProgress;
+}
+
+/**
+ * Profiles a model's forward pass or training step.
+ *
+ * Throws ConfigError for an unknown model or a size that it does not take, OutOfMemoryError for one that does not fit.
+ */
+export async function profileWorkload(device: Device, workload: Workload, { roentgen, runtime, repeats = 5, method, onProgress = () => undefined }: ProfileOptions): Promise<ProfileReport> {
+  onProgress("record", 0, 1);
+  const { step, inputs } = recordWorkload(device, workload);
+  try {
+    // Before the plan has its memory: these buffers are large.
+    onProgress("ceilings", 0, 1);
+    const ceilings = await measureCeilings(device);
+    await step.build((done, total) => onProgress("compile", done, total));
+    // Once as usual, so that what is timed works on real values, with warm caches.
+    step.run(...inputs);
+    await device.idle();
+    onProgress("time", 0, repeats);
+    const profile = await device.profile(step.plan, { repeats, inputs, ...(method ? { method } : {}), onRound: (done, total) => onProgress("time", done, total) });
+    return profileReport(profile, ceilings, { roentgen, runtime, workload, adapter: device.info });
+  } finally {
+    step.dispose();
+  }
+}
+
+/** The step of a workload, with inputs for it. The same seed every time: two profiles do the same work. */
+export function recordWorkload(device: Device, { model: name, train, batch, size }: Workload): { step: Step<unknown>; inputs: InputData[] } {
+  const model = modelNamed(name);
+  const isUnet = model instanceof UNet;
+  if (isUnet && size % 32 !== 0) throw new ConfigError(`${name}: the size must be a multiple of 32, not ${size}: the encoder halves it five times.`);
+  materialize(model, device, { seed: 0 });
+  const rng = new Rng(0);
+  const images = Float32Array.from({ length: batch * size * size * 3 }, () => rng.normal());
+  const x = spec("f32", [batch, size, size, 3]);
+  if (!train) {
+    model.eval();
+    return { step: record(device, "forward", (image) => noGrad(() => model.forward(image)), [x]), inputs: [images] };
+  }
+  model.train();
+  const optimizer = new Adam(model.parameters(), { lr: 1e-4 });
+  const stepOf = (loss: Tensor) => {
+    optimizer.step(backward(loss));
+    return loss;
+  };
+  if (isUnet) {
+    const masks = Float32Array.from({ length: batch * size * size }, () => rng.int(2));
+    return { step: record(device, "train", (image, mask) => stepOf(bceWithLogits(model.forward(image), mask)), [x, spec("f32", [batch, size, size, 1])]), inputs: [images, masks] };
+  }
+  const labels = Uint32Array.from({ length: batch }, () => rng.int(1000));
+  return { step: record(device, "train", (image, label) => stepOf(crossEntropy(model.forward(image), label)), [x, spec("u32", [batch])]), inputs: [images, labels] };
+}

@@ -1,0 +1,41 @@
+import { describe, expect, it } from "vitest";
+import { ceilings, dispatches, profile, report, timing } from "./profile.fixture.ts";
+import { profileReport } from "./profile-report.ts";
+
+describe("warnings", () => {
+  it("name kernels of weight under a fifth of their roof, and say where to look", () => {
+    expect(report().warnings).toEqual([
+      { kernel: "matmul.forward", what: "matmul.forward reaches 10 % of its compute roof and takes 31 % of the time", lookAt: [
+        "family: this is the plain kernel; a shape outside every fast family's, or a device that none was chosen for",
+        "inner loop: divisions, bounds and guards in it, register tiles too small to reuse a load, barriers on a software adapter",
+      ] },
+    ]);
+  });
+
+  it.each([
+    ["few workgroups", timing("fc linear matmul.tiled.forward", 40, 4e7, 1e6, { grid: [2, 2, 1] }), /fewer than 8 workgroups \(4 at least\)/],
+    ["updates in place", timing("a b c.forward", 40, 0, 1e6, { mostBytes: 2e6 }), /counted once/],
+    ["memory", timing("a b c.forward", 40, 0, 1e6), /neighbouring threads/],
+  ])("see %s", (_, slow, expected) => {
+    expect(report({ ...profile, dispatches: [...dispatches, slow], totalMs: 53 }).warnings.flatMap((w) => w.lookAt).join("\n")).toMatch(expected);
+  });
+
+  it("see a crowd of dispatches that are little more than launches", () => {
+    const crowd = Array.from({ length: 40 }, () => timing("a b tiny.forward", 0.25, 0, 10)).concat(timing("a b tiny.forward", 20, 0, 10));
+    expect(report({ ...profile, dispatches: [...dispatches, ...crowd], totalMs: 43 }).warnings.flatMap((w) => w.lookAt).join("\n")).toMatch(/launches: 40 of 41 dispatches/);
+  });
+
+  it.each([
+    ["the host is the slow part", { ...profile, plain: { encodeMs: 9, submitMs: 1, wallMs: 14 } }, /host takes 10.00 ms to encode and submit/],
+    ["a plain run takes longer than its dispatches", { ...profile, plain: { encodeMs: 1, submitMs: 1, wallMs: 30 } }, /plain run takes 30.00 ms, its dispatches alone 13.00 ms/],
+    ["times vary", { ...profile, dispatches: dispatches.map((d) => ({ ...d, mostMs: 3 * d.leastMs })) }, /vary by more than twofold/],
+  ])("say when %s", (_, changed, expected) => {
+    expect(report(changed).warnings.map((w) => w.what).join("\n")).toMatch(expected);
+  });
+
+  it("pass on doubts about the ceilings", () => {
+    const { adapter, workload, roentgen, runtime } = report();
+    const doubted = profileReport(profile, { ...ceilings, doubts: ["copy: 4.0e+6 took no time by this clock"] }, { adapter, workload, roentgen, runtime });
+    expect(doubted.warnings.at(-1)).toMatchObject({ kernel: null, lookAt: ["copy: 4.0e+6 took no time by this clock", "measure again with nothing else running"] });
+  });
+});

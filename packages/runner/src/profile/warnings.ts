@@ -1,0 +1,67 @@
+// What a profile gives reason to look at, and where to look: rules over its numbers, in words.
+
+import type { Ceilings, Profile } from "@roentgen/gpu";
+import type { Group, JudgedDispatch } from "./judge.ts";
+
+export interface Warning {
+  /** The kernel it is about; null: the whole. */
+  readonly kernel: string | null;
+  readonly what: string;
+  readonly lookAt: readonly string[];
+}
+
+/** Below this share of its roof a kernel is worth a look. */
+export const lowOfRoof = 0.2;
+/** A kernel with less of the whole than this is not. */
+const leastShare = 0.01;
+/** Groups below which a GPU has idle units; a processor has few cores to feed. */
+const fewGroups = { gpu: 256, software: 8 } as const;
+
+type Numbers = Pick<Profile, "plain" | "totalMs"> & { readonly dispatches: readonly JudgedDispatch[] };
+
+export function warningsOf(profile: Numbers, kernels: readonly Group[], ceilings: Pick<Ceilings, "launchMs" | "doubts">, software: boolean): Warning[] {
+  const low = kernels.filter((k) => k.ofRoof < lowOfRoof && k.share >= leastShare);
+  return [
+    ...low.map((group): Warning => ({
+      kernel: group.name,
+      what: `${group.name} reaches ${percent(group.ofRoof)} of its ${group.bound} roof and takes ${percent(group.share)} of the time`,
+      lookAt: lookAt(group, profile.dispatches.filter((d) => d.kernel === group.name), ceilings.launchMs, software),
+    })),
+    ...wholeStep(profile),
+    ...(ceilings.doubts.length > 0 ? [{ kernel: null, what: "the ceilings are doubtful, and every share of a roof with them", lookAt: [...ceilings.doubts, "measure again with nothing else running"] }] : []),
+  ];
+}
+
+function lookAt({ bound, name }: Group, members: readonly JudgedDispatch[], launchMs: number, software: boolean): string[] {
+  const found: string[] = [];
+  const total = (of: (d: JudgedDispatch) => number) => members.reduce((sum, d) => sum + of(d), 0);
+  const timeMs = total((d) => d.timeMs);
+  const few = software ? fewGroups.software : fewGroups.gpu;
+  const starved = members.filter((d) => groupsOf(d) < few);
+  if (total((d) => (groupsOf(d) < few ? d.timeMs : 0)) > 0.5 * timeMs) {
+    found.push(`parallelism: ${starved.length} of ${members.length} dispatches have fewer than ${few} workgroups (${Math.min(...starved.map(groupsOf))} at least); smaller tiles, or the sum split over groups`);
+  }
+  const small = members.filter((d) => d.timeMs < 3 * launchMs).length;
+  if (small > members.length / 2) found.push(`launches: ${small} of ${members.length} dispatches take less than three times an empty one (${launchMs.toFixed(4)} ms); merge them with a neighbour`);
+  if (bound === "compute" && name.split(".").length === 2) found.push("family: this is the plain kernel; a shape outside every fast family's, or a device that none was chosen for");
+  if (bound === "memory") found.push(`access: neighbouring threads should touch neighbouring words, four at a time; ${total((d) => d.flops) > 0 ? "operands read again and again should stay in registers or shared memory" : "every pass over the data saved counts"}`);
+  if (total((d) => d.mostBytes) > 1.2 * total((d) => d.bytes)) found.push("bytes: what it updates in place is counted once; if it reads all of that first, it does better than it looks");
+  if (bound === "compute") found.push("inner loop: divisions, bounds and guards in it, register tiles too small to reuse a load, barriers on a software adapter");
+  return found;
+}
+
+function wholeStep({ plain, totalMs, dispatches }: Numbers): Warning[] {
+  const found: Warning[] = [];
+  const hostMs = plain.encodeMs + plain.submitMs;
+  if (totalMs > 0 && hostMs > 0.5 * totalMs) {
+    found.push({ kernel: null, what: `the host takes ${hostMs.toFixed(2)} ms to encode and submit what the device does in ${totalMs.toFixed(2)} ms`, lookAt: [`${dispatches.length} dispatches: fewer of them, or a larger batch`] });
+  } else if (totalMs > 0 && plain.wallMs > 1.5 * totalMs) {
+    found.push({ kernel: null, what: `a plain run takes ${plain.wallMs.toFixed(2)} ms, its dispatches alone ${totalMs.toFixed(2)} ms`, lookAt: ["the time between dispatches: barriers, the driver, or other work on the machine"] });
+  }
+  const unsteady = dispatches.filter((d) => d.timeMs > 0.02 * totalMs && d.mostMs > 2 * d.leastMs);
+  if (unsteady.length > 0) found.push({ kernel: null, what: `${unsteady.length} long dispatches vary by more than twofold between repeats`, lookAt: ["other work on the machine, or clocks that rise and fall; more --repeats"] });
+  return found;
+}
+
+const groupsOf = ({ grid: [x, y, z] }: JudgedDispatch): number => x * y * z;
+const percent = (share: number): string => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
