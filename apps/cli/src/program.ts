@@ -1,6 +1,7 @@
 // The command line's face: commands, arguments, help. Commands import what they need when they run, so that help is quick and
 // `doctor` can speak where the engine cannot even be loaded.
 
+import { parseBytes } from "@roentgen/core";
 import { Command, InvalidArgumentError, Option } from "commander";
 import manifest from "../package.json" with { type: "json" };
 
@@ -94,29 +95,21 @@ Examples:
 function addProfile(program: Command): void {
   program
     .command("profile")
-    .description("time every dispatch of a model's forward pass or training step, and judge it against what the device can do")
+    .description("time every dispatch of a model's forward pass or training step")
     .argument("<model>", "resnet18 to resnet152, unet-resnet18 to unet-resnet152")
     .option("--train", "a training step with Adam instead of the forward pass")
     .option("--batch <n>", "images at a time", count, 4)
     .option("--size <pixels>", "height and width of the input", count, 64)
     .option("--repeats <n>", "runs to take the median of", count, 5)
     .option("--top <n>", "dispatches and layers to list", count, 20)
-    .addOption(json("print the whole profile as JSON; --compare reads it"))
-    .option("--html <file>", "also write a page: roofline, flame graph, memory, tables")
-    .option("--trace <file>", "also write a Chrome trace, for Perfetto or chrome://tracing")
-    .option("--compare <file>", "show what changed since an earlier --json")
-    .option("--fail-if-slower <percent>", "exit 1 if the whole, or a layer of weight, got slower by more", share)
+    .addOption(json("print the table as JSON"))
+    .option("--trace <file>", "also write a Chrome trace, for chrome://tracing or Perfetto")
     .addOption(adapter())
     .addOption(native())
     .addHelpText("after", `
 Examples:
-  roentgen profile resnet50 --train --batch 32 --size 224 --html profile.html
-  roentgen profile unet-resnet50 --size 128 --trace trace.json
-  roentgen profile resnet18 --train --json > before.json
-  roentgen profile resnet18 --train --compare before.json --fail-if-slower 10%
-
-Each kernel's roof is the slowest of three: its operations at the device's measured arithmetic, its bytes at the measured copy,
-an empty dispatch. Timed runs are runs of their own; a plain run is timed beside them.`)
+  roentgen profile resnet50 --train --batch 4 --size 64
+  roentgen profile unet-resnet50 --size 128 --trace trace.json`)
     .action(async (model, options) => (await import("./commands/profile.ts")).profileModel(model, options));
 }
 
@@ -190,26 +183,15 @@ function count(text: string): number {
   return value;
 }
 
-/** Percent as a share: 10% and 10 are 0.1. */
-export function share(text: string): number {
-  const [, number] = /^(\d+(?:\.\d+)?)\s*%?$/.exec(text.trim()) ?? [];
-  if (number === undefined) throw new InvalidArgumentError("Expected a percentage, such as 10%.");
-  return Number(number) / 100;
-}
-
 function names(text: string): string[] {
   const list = text.split(",").map((name) => name.trim()).filter((name) => name !== "");
   if (list.length === 0) throw new InvalidArgumentError("Expected names separated by commas.");
   return list;
 }
 
-const units: Readonly<Record<string, number>> = { "": 1, B: 1, KB: 1e3, MB: 1e6, GB: 1e9, KIB: 2 ** 10, MIB: 2 ** 20, GIB: 2 ** 30 };
-
 /** Bytes, with or without a unit: 500000000, 500MB, 1.5GiB. */
 export function bytes(text: string): number {
-  const [, number, unit = ""] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text.trim()) ?? [];
-  const factor = units[unit.toUpperCase()];
-  const value = Math.floor(Number(number) * (factor ?? Number.NaN));
-  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError("Expected bytes, such as 500MB or 4GiB.");
+  const value = parseBytes(text);
+  if (value === null) throw new InvalidArgumentError("Expected bytes, such as 500MB or 4GiB.");
   return value;
 }

@@ -1,3 +1,4 @@
+export { parseBytes } from "./bytes.ts";
 export { type ArrayOf, type DType, elementBytes, makeArray, type TypedArray } from "./dtype.ts";
 export * from "./errors.ts";
 export { fromHalf, toHalf } from "./half.ts";

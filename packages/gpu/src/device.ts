@@ -96,6 +96,11 @@ export class Device {
     return this.#memory?.heldBytes ?? 0;
   }
 
+  /** Bytes that may still be asked for before the budget is spent; infinite without one. */
+  get freeBytes(): number {
+    return this.#memory?.freeBytes ?? Infinity;
+  }
+
   /** Whole GPUBuffers, for plans. Throws DeviceError on a device without a GPU. */
   get memory(): Memory {
     return present(this.#memory, "allocate");

@@ -21,6 +21,13 @@ export class Memory {
     return this.#heldBytes;
   }
 
+  /** Bytes that may still be asked for: the budget less what is in use. Infinite without a budget. */
+  get freeBytes(): number {
+    let idle = 0;
+    for (const [bytes, list] of this.#idle) idle += bytes * list.length;
+    return this.#budgetBytes - this.#heldBytes + idle;
+  }
+
   /** Memory of exactly this size, used before or new; its contents are undefined. Throws OutOfMemoryError past a limit. */
   take(bytes: number, label: string): GPUBuffer {
     return this.#idle.get(bytes)?.pop() ?? this.create(bytes, label);

@@ -1,6 +1,6 @@
 // A study's configuration: what a YAML file says, checked. Every default is written out in report.json.
 
-import { ConfigError } from "@roentgen/core";
+import { ConfigError, parseBytes } from "@roentgen/core";
 import { parse } from "yaml";
 import { z } from "zod";
 
@@ -57,7 +57,10 @@ const task = z.strictObject({
   model,
   /** Height and width that images are brought to. */
   size: count,
+  /** Images of one optimiser step. */
   batch: count,
+  /** Equal parts that a batch is computed in, one after the other, to need less memory. Each batch norm sees a part by itself. */
+  accumulate: count.default(1),
   evaluationBatch: count.optional(),
   epochs: count,
   /** Training ends after more than this many epochs in a row without a lower validation loss. */
@@ -80,6 +83,12 @@ const study = z.strictObject({
   /** Trials of each cell; trial i has seed `seed + i`. */
   trials: count,
   seed: z.int().min(0).default(0),
+  /** Most GPU memory to hold, such as 2GB, for the caller to open the device with. Steps that need more use gradient checkpointing. */
+  memoryBudget: z.union([z.int().positive(), z.string()]).transform((budget, context) => {
+    const value = typeof budget === "number" ? budget : parseBytes(budget);
+    if (value === null) context.addIssue({ code: "custom", message: "expected bytes, such as 500MB or 4GiB" });
+    return value ?? 0;
+  }).optional(),
   tasks: z.record(z.string().regex(/^[\w-]+$/), task),
 });
 
@@ -103,10 +112,11 @@ export function parseStudy(text: string, source = "study"): StudyConfig {
   const config = checked.data;
   if (config.baseline !== undefined && !config.inits.includes(config.baseline)) throw new ConfigError(`${source}: baseline "${config.baseline}" is not among inits (${config.inits.join(", ")}).`);
   if (new Set(config.inits).size !== config.inits.length) throw new ConfigError(`${source}: inits names one twice.`);
-  for (const [name, { model: kind, loss, size }] of Object.entries(config.tasks)) {
+  for (const [name, { model: kind, loss, size, batch, accumulate }] of Object.entries(config.tasks)) {
     const masks = loss === "dice" || loss === "bce+dice";
     if (kind.kind === "unet" && loss === "cross-entropy") throw new ConfigError(`${source}: tasks.${name}: a U-Net draws masks; its loss is bce, dice or bce+dice.`);
     if (kind.kind === "resnet" && masks) throw new ConfigError(`${source}: tasks.${name}: ${loss} compares masks; a classifier's loss is cross-entropy or bce.`);
+    if (batch % accumulate) throw new ConfigError(`${source}: tasks.${name}: accumulate ${accumulate} does not cut a batch of ${batch} into equal parts.`);
     if (kind.kind === "unet" && size % 32) throw new ConfigError(`${source}: tasks.${name}: a U-Net's size must be a multiple of 32, not ${size}.`);
   }
   return config;

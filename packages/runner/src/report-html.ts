@@ -143,13 +143,15 @@ ${confusion.length > 0 ? figure(html`<div class="panels">${confusion}</div>`, ht
 
 const adapterName = ({ adapter }: Pick<Environment, "adapter">): string => adapter.description || adapter.device || adapter.vendor || "an unnamed adapter";
 
-function environmentList({ environment: { adapter, runtime, system, roentgen, commit }, tunedKernels }: Report): Markup {
+function environmentList({ environment: { adapter, runtime, system, roentgen, commit }, tunedKernels, trials }: Report): Markup {
+  const checkpointed = trials.filter((trial) => trial.memory?.checkpointing).length;
   const rows: readonly (readonly [string, string])[] = [
     ["Adapter", adapterName({ adapter })],
     ["Vendor, architecture, device", [adapter.vendor, adapter.architecture, adapter.device].map((part) => part || NONE).join(", ")],
     ["Kind", adapter.software ? "software: computes on the processor" : "GPU"],
     ["Dawn toggles", adapter.toggles.join(", ") || "none"],
     ["Kernels", tunedKernels === 0 ? "chosen by prediction" : `chosen by prediction, for ${tunedKernels} shapes by measurement`],
+    ...(checkpointed > 0 ? [["Gradient checkpointing", `in ${checkpointed} of ${trials.length} trials, to stay within the memory budget`] as const] : []),
     ["Runtime", runtime],
     ["System", system],
     ["roentgen", `${roentgen}${commit === null ? "" : `, commit ${commit}`}`],

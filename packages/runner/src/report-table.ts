@@ -12,9 +12,11 @@ export function reportTable(report: Report): string {
   const line = (cells: readonly string[]) => `  ${cells.map((cell, i) => (i === 0 ? cell.padEnd(widest[i] ?? 0) : cell.padStart(widest[i] ?? 0))).join("   ")}`.trimEnd();
   const blocks = tasks.map((task) => [`${oneLine(task.name)}: ${task.metric}, % of the test set`, line(headings), ...rows(task).map(line)].join("\n"));
   const { adapter } = report.environment;
+  const checkpointed = report.trials.filter((trial) => trial.memory?.checkpointing).length;
   const notes = [
     ...missing(report).map(oneLine),
     ...(report.config.baseline && report.comparisons.length > 0 ? [`Compared with ${oneLine(report.config.baseline)}: ns p >= 0.05, * < 0.05, ** < 0.01, *** < 0.001, **** < 0.0001, by Student's t-test.`] : []),
+    ...(checkpointed > 0 ? [`Gradient checkpointing in ${checkpointed} of ${report.trials.length} trials, to stay within the memory budget.`] : []),
     `${report.trials.length} ${report.trials.length === 1 ? "trial" : "trials"} in ${duration(report.seconds)} on ${oneLine(adapter.description || adapter.device || adapter.vendor || "an unnamed adapter")}${adapter.software ? " (software)" : ""}${adapter.toggles.length > 0 ? `, Dawn toggles ${oneLine(adapter.toggles.join(" "))}` : ""}.`,
   ];
   return [...blocks, notes.join("\n")].join("\n\n");

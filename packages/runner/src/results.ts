@@ -73,6 +73,8 @@ export interface TrialResult {
   /** File of the best model, relative to the study's folder. */
   readonly model: string | null;
   readonly seconds: number;
+  /** What a training step needed beside weights and optimiser, and whether it computed parts twice to need no more than the budget. */
+  readonly memory?: { readonly trainingBytes: number; readonly checkpointing: boolean };
 }
 
 export interface Cell {

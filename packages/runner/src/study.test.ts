@@ -4,7 +4,7 @@ import { hostTensor, type HostTensor, type StateDict } from "@roentgen/core";
 import { resnet } from "@roentgen/models";
 import { fileShape, materialize, stateDict } from "@roentgen/nn";
 import { withDevice } from "@roentgen/tensor/testing/node";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { parseStudy, type StudyConfig } from "./config.ts";
 import type { StudyEvent } from "./events.ts";
 import { type InitSource, randomInit } from "./inits.ts";
@@ -140,6 +140,30 @@ withDevice("runStudy", (device) => {
     expect(trial?.scores).toMatchObject({ kind: "segmentation" });
   });
 
+  it("computes blocks twice where memory is short, and says so; a batch in parts needs less; both give the same bits again", async () => {
+    const corner = config.tasks.corner as StudyConfig["tasks"][string];
+    const trialOf = async (more: Partial<typeof corner>, freeBytes = Infinity) => {
+      const notes: string[] = [];
+      const free = vi.spyOn(device(), "freeBytes", "get").mockReturnValue(freeBytes);
+      const listener = (e: StudyEvent) => void (e.kind === "note" && notes.push(e.text));
+      const short = only(config, "corner", { trials: 1, inits: ["random"], tasks: { corner: { ...corner, epochs: 1, ...more } } });
+      const { trials: [trial] } = await study({ ...short, baseline: undefined }, memoryStore(), { listener });
+      free.mockRestore();
+      return { trial, notes };
+    };
+    const [plain, tight, parts, again] = [await trialOf({}), await trialOf({}, 1e6), await trialOf({ accumulate: 2 }), await trialOf({ accumulate: 2 }, 1e6)];
+    expect(tight.trial?.losses).toEqual(plain.trial?.losses);
+    expect(tight.trial?.predictions).toEqual(plain.trial?.predictions);
+    expect([plain, tight].map(({ trial }) => trial?.memory?.checkpointing)).toEqual([false, true]);
+    expect(tight.trial?.memory?.trainingBytes).toBeLessThan(plain.trial?.memory?.trainingBytes ?? 0);
+    expect(plain.notes).toEqual([]);
+    expect(tight.notes.join()).toContain("corner-random-0: a training step needs");
+    expect(parts.trial?.losses).toHaveLength(3);
+    expect(parts.trial?.losses).not.toEqual(plain.trial?.losses);
+    expect(parts.trial?.memory?.trainingBytes).toBeLessThan(plain.trial?.memory?.trainingBytes ?? 0);
+    expect(again.trial?.losses).toEqual(parts.trial?.losses);
+  });
+
   it("says which initialisation could not be had, and runs the others alone", async () => {
     const missing: InitSource = { description: "none", load: async () => ({ kind: "unavailable", reason: "the file is not there" }) };
     const events: StudyEvent[] = [];
@@ -194,10 +218,13 @@ describe("parseStudy", () => {
     expect(broken((t) => t.replace("size: 32", "size: 32\n    colour: red"))).toThrow("colour");
     expect(broken((t) => t.replace("baseline: pretrained", "baseline: other"))).toThrow('baseline "other" is not among inits');
     expect(broken((t) => t.replace("loss: cross-entropy", "loss: dice"))).toThrow("a classifier's loss is cross-entropy or bce");
+    expect(broken((t) => t.replace("batch: 4", "batch: 4\n    accumulate: 3"))).toThrow("accumulate 3 does not cut a batch of 4 into equal parts");
+    expect(broken((t) => t.replace("trials: 2", "trials: 2\nmemoryBudget: lots"))).toThrow("memoryBudget: expected bytes, such as 500MB or 4GiB");
     expect(broken(() => "a: [")).toThrow("small.yaml: not valid YAML");
   });
 
   it("writes out every default", () => {
-    expect(parseStudy(yaml).tasks.corner).toMatchObject({ labelSmoothing: 0, tenCrop: false, schedule: { kind: "plateau", patience: 5, factor: 0.5 }, model: { strideOn: "3x3", eps: 1e-5, freezeStages: null } });
+    expect(parseStudy(yaml.replace("trials: 2", "trials: 2\nmemoryBudget: 1.5 GiB")).memoryBudget).toBe(1.5 * 2 ** 30);
+    expect(parseStudy(yaml).tasks.corner).toMatchObject({ accumulate: 1, labelSmoothing: 0, tenCrop: false, schedule: { kind: "plateau", patience: 5, factor: 0.5 }, model: { strideOn: "3x3", eps: 1e-5, freezeStages: null } });
   });
 });

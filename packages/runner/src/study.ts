@@ -5,7 +5,7 @@
 import { CheckpointError, hashString, mix32, RoentgenError } from "@roentgen/core";
 import { formatSafetensors, numericsToMetadata, imagenetInput } from "@roentgen/checkpoints";
 import type { Dataset } from "@roentgen/data";
-import type { Device } from "@roentgen/gpu";
+import { type Device, readableBytes } from "@roentgen/gpu";
 import { collectTasks, type OpenTask, type Winners } from "@roentgen/tensor";
 import type { StudyConfig, TaskConfig } from "./config.ts";
 import type { Listener, StudyEvent } from "./events.ts";
@@ -115,6 +115,8 @@ async function runTrial(spec: TrialSpec, options: StudyOptions & { listener: Lis
   try {
     await resume(trial, store, stateFile, identity, listener);
     listener({ kind: "trial", trial: spec.name, ...at, epochs: spec.task.epochs, stepsPerEpoch: trial.stepsPerEpoch, resumedAt: trial.stepsDone });
+    const { checkpointing, bytes, bytesWithout } = trial.training;
+    if (checkpointing) listener({ kind: "note", text: `${spec.name}: a training step needs ${readableBytes(bytesWithout)}, more than the memory budget leaves; with gradient checkpointing it needs ${readableBytes(bytes)} and about a third more time.` });
     await trial.build((done, total) => listener({ kind: "compile", trial: spec.name, done, total }));
     let saved = performance.now();
     const result = await trial.run({

@@ -54,8 +54,12 @@ export class Trial {
   readonly #schedule: Schedule;
   readonly #ring: Ring;
   readonly #train: Step<{ loss: Tensor }>;
+  /** Moves the weights, where a batch comes in parts. */
+  readonly #update: Step<unknown> | null;
   readonly #evaluate: Step<Tensor>;
   readonly #memory: readonly Buffer[];
+  /** Of a training step that keeps everything. */
+  readonly #plainBytes: number;
   #best: Float32Array[] = [];
   #epoch = 0;
   #step = 0;
@@ -70,24 +74,46 @@ export class Trial {
   constructor(device: Device, trial: TrialSpec) {
     this.#device = device;
     this.#spec = trial;
-    const { task, dataset, init, seed } = trial;
+    const { task, init, seed } = trial;
     this.#model = buildModel(device, task.model, this.#classes, init, seed, trial.initName);
     this.#optimizer = buildOptimizer(this.#model, task);
     this.#schedule = buildSchedule(task);
-    this.#ring = new Ring(device);
+    this.#ring = new Ring(device, 64 * task.accumulate);
     this.#memory = memoryOf(this.#model);
     const input = inputOf(init);
     const images = (batch: number) => spec("u8", [batch, task.size, task.size, 3]);
-    const target = dataset.task.kind === "multiclass" ? spec("u32", [task.batch]) : spec("f32", [task.batch, ...(dataset.task.kind === "mask" ? [task.size, task.size, 1] : [this.#classes])]);
-    this.#model.train();
-    this.#train = record(device, "train", (x, y) => {
-      const loss = lossOf(this.#model.forward(imageToFloat(x, input)), y, task);
-      this.#optimizer.step(backward(loss));
-      this.#ring.push(loss);
-      return { loss };
-    }, [images(task.batch), target]);
     this.#model.eval();
     this.#evaluate = record(device, "evaluate", (x) => noGrad(() => this.#model.forward(imageToFloat(x, input))), [images(this.#evaluationBatch)]);
+    this.#model.train();
+    this.#train = this.#recordTraining();
+    const free = device.freeBytes - this.#evaluate.plan.bytes;
+    this.#plainBytes = this.#train.plan.bytes;
+    if (this.#plainBytes > free) {
+      this.#model.checkpoint();
+      const again = this.#recordTraining();
+      this.#train.dispose();
+      this.#train = again;
+    }
+    this.#update = task.accumulate > 1 ? record(device, "update", () => this.#optimizer.update(), []) : null;
+  }
+
+  #recordTraining(): Step<{ loss: Tensor }> {
+    const { task, dataset, init } = this.#spec;
+    const part = task.batch / task.accumulate;
+    const target = dataset.task.kind === "multiclass" ? spec("u32", [part]) : spec("f32", [part, ...(dataset.task.kind === "mask" ? [task.size, task.size, 1] : [this.#classes])]);
+    return record(this.#device, "train", (x, y) => {
+      const loss = lossOf(this.#model.forward(imageToFloat(x, inputOf(init))), y, task);
+      const gradients = backward(loss);
+      if (task.accumulate > 1) this.#optimizer.accumulate(gradients, task.accumulate);
+      else this.#optimizer.step(gradients);
+      this.#ring.push(loss);
+      return { loss };
+    }, [spec("u8", [part, task.size, task.size, 3]), target]);
+  }
+
+  /** What a training step needs beside the weights, and whether it forgets and recomputes to need no more. */
+  get training(): { readonly bytes: number; readonly checkpointing: boolean; readonly bytesWithout: number } {
+    return { bytes: this.#train.plan.bytes, checkpointing: this.#model.checkpointing, bytesWithout: this.#plainBytes };
   }
 
   get name(): string {
@@ -111,10 +137,22 @@ export class Trial {
     return this.#spec.task.evaluationBatch ?? this.#spec.task.batch;
   }
 
-  /** Compiles both plans. */
+  /** Compiles all plans. */
   async build(onProgress: (done: number, total: number) => void = () => undefined): Promise<void> {
-    await this.#train.build(onProgress);
-    await this.#evaluate.build(onProgress);
+    for (const step of [this.#train, this.#evaluate, this.#update]) await step?.build(onProgress);
+  }
+
+  /** One optimiser step. */
+  #trainOn(batch: Batch): void {
+    for (const part of this.#partsOf(batch)) this.#train.run(...part);
+    this.#update?.run();
+  }
+
+  /** A batch's images and targets, cut as the training plan takes them. */
+  #partsOf(batch: Batch): (readonly [TypedArray, TypedArray])[] {
+    const parts = this.#spec.task.accumulate;
+    const cut = <T extends TypedArray>(data: T, i: number) => data.subarray((i * data.length) / parts, ((i + 1) * data.length) / parts) as T;
+    return Array.from({ length: parts }, (_, i) => [cut(batch.images, i), cut(targetOf(batch), i)] as const);
   }
 
   /** Trains to the end and tests the best weights; null if interrupted. Throws NonFiniteError with the step and the op. */
@@ -148,14 +186,14 @@ export class Trial {
     let lastRead = began;
     for (const batch of this.#batches("train", { epoch, start: this.#step })) {
       if (signal.aborted || finish?.aborted) break;
-      this.#train.run(batch.images, targetOf(batch));
+      this.#trainOn(batch);
       this.#step++;
       unread++;
       const isLast = this.#step === this.stepsPerEpoch;
       if (!isLast && unread < burst) continue;
       await this.#readLosses();
       const now = performance.now();
-      burst = Math.min(this.#ring.size, Math.max(1, Math.round((333 * unread) / (now - lastRead))));
+      burst = Math.min(this.#ring.size / task.accumulate, Math.max(1, Math.round((333 * unread) / (now - lastRead))));
       const imagesPerSecond = (unread * task.batch * 1000) / (now - lastRead);
       [unread, lastRead] = [0, now];
       listener({ kind: "step", trial: name, epoch, step: this.#step, stepsPerEpoch: this.stepsPerEpoch, loss: this.#losses.at(-1) ?? NaN, imagesPerSecond, secondsLeft: null });
@@ -178,7 +216,10 @@ export class Trial {
   }
 
   async #readLosses(): Promise<void> {
-    for (const loss of await this.#ring.read()) {
+    const parts = this.#spec.task.accumulate;
+    const read = await this.#ring.read();
+    for (let at = 0; at < read.length; at += parts) {
+      const loss = mean([...read.subarray(at, at + parts)]);
       if (!Number.isFinite(loss)) await this.#explain(this.#losses.length, loss);
       this.#losses.push(loss);
     }
@@ -200,14 +241,22 @@ export class Trial {
     for (let e = 0; e <= epoch; e++) {
       this.#optimizer.rate = history[e]?.rate ?? this.#schedule.rate(e);
       for (const batch of this.#batches("train", { epoch: e })) {
-        if (e === epoch && batch.index === within) return firstNonFinite(this.#device, this.#train.plan, [batch.images, targetOf(batch)]);
-        this.#train.run(batch.images, targetOf(batch));
+        if (e === epoch && batch.index === within) return this.#firstNonFinite(batch);
+        this.#trainOn(batch);
       }
       await this.#device.idle();
       const validationLoss = history[e]?.validationLoss;
       if (validationLoss !== undefined) this.#schedule.observe(validationLoss);
     }
     return null;
+  }
+
+  async #firstNonFinite(batch: Batch): Promise<string | null> {
+    for (const part of this.#partsOf(batch)) {
+      const found = await firstNonFinite(this.#device, this.#train.plan, part);
+      if (found) return found;
+    }
+    return this.#update && firstNonFinite(this.#device, this.#update.plan, []);
   }
 
   /** Mean over images of the batches' losses, each batch weighted by its size. */
@@ -229,7 +278,7 @@ export class Trial {
     const tested = dataset.task.kind === "mask" ? await this.#testMasks(hooks) : await this.#testClasses(hooks);
     return {
       name, task: taskName, init: initName, seed, epochs: this.#epochs, bestEpoch: this.#bestEpoch, steps: this.#losses.length,
-      losses: this.#losses, model: null, seconds: this.#seconds, ...tested,
+      losses: this.#losses, model: null, seconds: this.#seconds, memory: { trainingBytes: this.training.bytes, checkpointing: this.training.checkpointing }, ...tested,
       headline: tested.scores.kind === "classification" ? tested.scores.meanAuc : tested.scores.dicePooled,
     };
   }
@@ -339,6 +388,7 @@ export class Trial {
 
   dispose(): void {
     this.#train.dispose();
+    this.#update?.dispose();
     this.#evaluate.dispose();
     this.#optimizer.dispose();
     this.#ring.dispose();

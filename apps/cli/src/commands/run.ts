@@ -34,7 +34,7 @@ export async function run(study: string, options: RunOptions): Promise<void> {
     process.exit(code);
   });
   const unlock = await lockFolder(folder);
-  const device = await openDevice({ adapter: options.adapter, native: options.native, budgetBytes: options.budget }).catch(async (error: unknown) => {
+  const device = await openDevice({ adapter: options.adapter, native: options.native, budgetBytes: options.budget ?? config.memoryBudget }).catch(async (error: unknown) => {
     await unlock();
     throw error;
   });

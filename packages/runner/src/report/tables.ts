@@ -111,7 +111,7 @@ export function settingsTable(report: Report): Markup {
     const { model, optimizer, schedule } = task;
     const net = `${model.kind === "unet" ? "U-Net, " : ""}ResNet-${model.depth}${model.strideOn === "1x1" ? ", stride on 1x1" : ""}${model.freezeStages === null ? "" : `, frozen to stage ${model.freezeStages}`}`;
     const rate = `${optimizer.kind} ${optimizer.lr}${schedule.kind === "constant" ? "" : `, ${schedule.kind}`}${schedule.warmUpEpochs > 0 ? `, ${schedule.warmUpEpochs} warm-up` : ""}`;
-    return html`<tr><th scope="row">${name}</th><td class="left">${net}</td><td>${task.size}</td><td>${task.batch}</td><td>${task.epochs}</td><td>${task.patience}</td><td class="left">${task.loss}</td><td class="left">${rate}</td><td class="left wrap">${augmentation(task.augment)}</td></tr>`;
+    return html`<tr><th scope="row">${name}</th><td class="left">${net}</td><td>${task.size}</td><td>${task.batch}${task.accumulate > 1 ? ` in ${task.accumulate} parts` : ""}</td><td>${task.epochs}</td><td>${task.patience}</td><td class="left">${task.loss}</td><td class="left">${rate}</td><td class="left wrap">${augmentation(task.augment)}</td></tr>`;
   });
   return captioned("Settings", "How each task was trained. The tested model is the one of the lowest validation loss.", html`<table><thead><tr><th scope="col" class="left">Task</th><th scope="col" class="left">Model</th><th scope="col">Size, px</th><th scope="col">Batch</th><th scope="col">Epochs, at most</th><th scope="col">Patience</th><th scope="col" class="left">Loss</th><th scope="col" class="left">Optimizer and rate</th><th scope="col" class="left">Augmentation</th></tr></thead><tbody>${rows}</tbody></table>`);
 }
