@@ -3,10 +3,11 @@
 // Parameters, gradients and moments lie in large buffers; `chunks` says which ranges belong together: x = first vec4 of the
 // parameter, y = first vec4 of its gradient (the moments lie as the gradients do), z = elements (at most 4 * CHUNK), w = group.
 // `hyper[group]` = (learning rate, weight decay), written by the host between steps. `counter` = (steps done as f32,
-// 1 - beta1^t, 1 - beta2^t). `scale` multiplies every gradient (clipping).
+// 1 - beta1^t, 1 - beta2^t). `scale` = (what multiplies every gradient, 1 where the step
+// is skipped): clipping, and loss-scale.wgsl.
 //
 // gather        gathered += share * fresh, over vec4s: gradients of the parts of a batch
-// advance       counter = the next step's; one thread
+// advance       counter = the next step's, unless it is skipped; one thread
 // adam          Kingma and Ba 2015 as torch.optim.Adam; DECOUPLED: Loshchilov and Hutter 2019 as torch.optim.AdamW
 // sgd           torch.optim.SGD with momentum (dampening 0) and Nesterov
 // norm_chunk    partial[i] = sum of squares of chunk i's gradient
@@ -45,6 +46,7 @@ fn gather(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gro
 
 @compute @workgroup_size(1)
 fn advance() {
+  if (scale[1] != 0.0) { return; }
   let t = counter[0] + 1.0;
   counter[0] = t;
   counter[1] = one_minus_exp(t * params.log_beta1);
@@ -69,7 +71,7 @@ fn inside(at: u32, count: u32) -> vec4<bool> {
 @compute @workgroup_size(WORKGROUP)
 fn adam(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   let index = group.y * groups.x + group.x;
-  if (index >= params.count) { return; }
+  if (index >= params.count || scale[1] != 0.0) { return; }
   let chunk = chunks[params.first + index];
   let rate = hyper[chunk.w].x;
   let decay = hyper[chunk.w].y;
@@ -96,7 +98,7 @@ fn adam(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
 @compute @workgroup_size(WORKGROUP)
 fn sgd(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   let index = group.y * groups.x + group.x;
-  if (index >= params.count) { return; }
+  if (index >= params.count || scale[1] != 0.0) { return; }
   let chunk = chunks[params.first + index];
   let rate = hyper[chunk.w].x;
   let decay = hyper[chunk.w].y;

@@ -1,4 +1,4 @@
-import { batchNorm, batchNormRelu, conv2d, type Conv2dOptions as ConvOptions, linear, type Padding, type Tensor } from "@roentgen/tensor";
+import { batchNorm, batchNormRelu, cast, conv2d, type Conv2dOptions as ConvOptions, linear, type Padding, type Tensor } from "@roentgen/tensor";
 import { kaimingNormalFanOut, ones, torchDefault, uniform, zeros } from "./init.ts";
 import { Module } from "./module.ts";
 import { type Init, Parameter } from "./parameter.ts";
@@ -20,11 +20,19 @@ export class Conv2d extends Module {
     this.weight = new Parameter([outputs, kernel, kernel, inputs / (options.groups ?? 1)], init, "weight", "oihw");
     this.bias = bias ? new Parameter([outputs], zeros) : null;
     this.#options = options;
+    const groups = options.groups ?? 1;
+    this.weight.mayBeHalf = (inputs / groups) % 4 === 0 && (outputs / groups) % 4 === 0;
   }
 
-  /** x f32[N,H,W,inputs] -> f32[N,P,Q,outputs]. A padding given here replaces the layer's own, where it depends on the input's size. */
+  /** x [N,H,W,inputs] -> [N,P,Q,outputs], f32; in mixed precision f16 if outputs come in fours. A padding given here replaces the layer's own, where it depends on the input's size. */
   forward(x: Tensor, padding: Padding | undefined = this.#options.padding): Tensor {
-    return x.device.within(this.path, () => conv2d(x, this.weight.tensor, this.bias?.tensor ?? null, { ...this.#options, padding }));
+    const { tensor, half } = this.weight;
+    const convolved = (input: Tensor, weight: Tensor) => conv2d(input, weight, this.bias?.tensor ?? null, { ...this.#options, padding });
+    return x.device.within(this.path, () => {
+      if (this.precision === "f32") return convolved(x, tensor);
+      const y = half ? convolved(cast(x, "f16"), half) : convolved(cast(x, "f32"), tensor);
+      return y.dim(-1) % 4 === 0 ? cast(y, "f16") : y;
+    });
   }
 }
 
@@ -49,7 +57,7 @@ export class BatchNorm2d extends Module {
     this.#momentum = momentum;
   }
 
-  /** x f32[...,channels] -> the same shape, normalised. */
+  /** x f32 or f16[...,channels] -> the same shape and dtype, normalised. */
   forward(x: Tensor): Tensor {
     return x.device.within(this.path, () => batchNorm(x, this.weight.tensor, this.bias.tensor, this.#options));
   }
@@ -78,8 +86,8 @@ export class Linear extends Module {
     this.bias = new Parameter([outputs], biasInit);
   }
 
-  /** x f32[N,inputs] -> f32[N,outputs] */
+  /** x f32 or f16[N,inputs] -> f32[N,outputs] */
   forward(x: Tensor): Tensor {
-    return x.device.within(this.path, () => linear(x, this.weight.tensor, this.bias.tensor));
+    return x.device.within(this.path, () => linear(x.dtype === "f16" ? cast(x, "f32") : x, this.weight.tensor, this.bias.tensor));
   }
 }

@@ -3,9 +3,14 @@
 
 import { Parameter } from "./parameter.ts";
 
+/** How a model stores images between its layers: f32, or f16 wherever channels come in fours. All arithmetic is f32. */
+export type Precision = "f32" | "mixed";
+
 export abstract class Module {
   /** Field path from the root, set by `nameModules`; the root's is empty. */
   path = "";
+  /** Set by `Pass`. */
+  precision: Precision = "f32";
   #training = true;
   #checkpointing = false;
 

@@ -7,6 +7,7 @@ import { Buffer, type Device, flatGrid, type Grid, maxGroups } from "@roentgen/g
 import { fill, optimizer as k } from "@roentgen/kernels";
 import { type Gradients, persistent, Tensor } from "@roentgen/tensor";
 import { arenas } from "./materialize.ts";
+import type { LossScale } from "./loss-scale.ts";
 import type { Parameter } from "./parameter.ts";
 
 export interface ParameterGroup {
@@ -23,6 +24,8 @@ export interface OptimizerOptions {
   readonly weightDecay?: number;
   /** Scales the gradient down so that its L2 norm over all parameters is at most this. Default: no clipping. */
   readonly maxGradNorm?: number;
+  /** Seeds the loss's gradient in mixed precision: gradients are divided by it, and a step that overflowed is skipped. */
+  readonly lossScale?: LossScale | undefined;
 }
 
 /** Elements of one chunk: what one workgroup updates. */
@@ -48,20 +51,22 @@ abstract class Optimizer {
   readonly #hyper: Tensor;
   readonly #groups: readonly { rateScale: number; weightDecay: number }[];
   readonly #maxGradNorm: number | undefined;
+  readonly #lossScale: LossScale | undefined;
   readonly #chunks: number;
   #rate: number;
   #sums: readonly Buffer[] | null = null;
 
-  constructor(groups: readonly ParameterGroup[], { lr, weightDecay = 0, maxGradNorm }: OptimizerOptions, moments: 1 | 2) {
+  constructor(groups: readonly ParameterGroup[], { lr, weightDecay = 0, maxGradNorm, lossScale }: OptimizerOptions, moments: 1 | 2) {
     const members = groups.flatMap((g, i) => [...g.parameters].filter((p) => p.trainable).map((parameter) => ({ parameter, group: i })));
     const device = members[0]?.parameter.tensor.device;
     if (!device) throw new ConfigError("optimizer: there is nothing to train. All parameters are frozen, or the list is empty.");
     this.device = device;
     this.#rate = lr;
     this.#maxGradNorm = maxGradNorm;
+    this.#lossScale = lossScale;
     this.#groups = groups.map((g) => ({ rateScale: g.rateScale ?? 1, weightDecay: g.weightDecay ?? weightDecay }));
     this.counter = persistent(device, [4], "optimizer counter");
-    this.scale = persistent(device, [1], "optimizer scale");
+    this.scale = persistent(device, [2], "optimizer scale");
     this.#hyper = persistent(device, [groups.length, 2], "optimizer rates");
     const rows: number[] = [];
     this.segments = segmentsOf(members.map((m) => m.parameter), device).map(({ parameters, whole, offsets, bytes }, i) => {
@@ -80,7 +85,7 @@ abstract class Optimizer {
     this.table = persistent(device, [rows.length], "optimizer chunks", "u32");
     if (!device.gpu) return;
     this.table.write(Uint32Array.from(rows));
-    this.scale.write(Float32Array.of(1));
+    this.scale.write(Float32Array.of(1, 0));
     for (const state of this.#stateBuffers()) device.zero(state);
     this.rate = lr;
   }
@@ -99,7 +104,7 @@ abstract class Optimizer {
    * Updates all parameters.
    *
    * @param gradients  what `backward` returned
-   * @returns  the gradients' L2 norm before clipping, f32[1], if `maxGradNorm` is set
+   * @returns  the gradients' L2 norm before clipping, f32[1], if `maxGradNorm` is set; with a loss scale, -1 where the step is skipped
    * @throws ConfigError if a trainable parameter has no gradient
    */
   step(gradients: Gradients): Tensor | null {
@@ -153,8 +158,8 @@ abstract class Optimizer {
   }
 
   #apply(wholes: readonly Buffer[]): Tensor | null {
-    this.#dispatch(k.advance, { counter: this.counter.buffer }, 0, 0, [1, 1, 1]);
-    const norm = this.#maxGradNorm === undefined ? null : this.#clip(wholes, this.#maxGradNorm);
+    const norm = this.#normOf(wholes);
+    this.device.dispatch(k.advance, { counter: this.counter.buffer, scale: this.scale.buffer }, this.paramsFor(0, 0), [1, 1, 1]);
     for (const [i, segment] of this.segments.entries()) {
       const shared = { chunks: this.table.buffer, hyper: this.#hyper.buffer, scale: this.scale.buffer, gradient: wholes[i] as Buffer, parameter: segment.whole };
       this.updateSegment(segment, shared, this.paramsFor(segment.firstChunk, segment.chunks), foldedGrid(segment.chunks));
@@ -165,13 +170,13 @@ abstract class Optimizer {
   /** Everything a resumed run needs, by name. */
   async state(): Promise<Map<string, Float32Array>> {
     const state = new Map<string, Float32Array>();
-    for (const buffer of this.#stateBuffers()) state.set(buffer.label, new Float32Array(await this.device.read(buffer)));
+    for (const buffer of this.#savedBuffers()) state.set(buffer.label, new Float32Array(await this.device.read(buffer)));
     return state;
   }
 
   /** Puts back what `state` gave. Throws ConfigError if it is another optimiser's. */
   restore(state: ReadonlyMap<string, Float32Array>): void {
-    for (const buffer of this.#stateBuffers()) {
+    for (const buffer of this.#savedBuffers()) {
       const data = state.get(buffer.label);
       if (data?.byteLength !== buffer.bytes) throw new ConfigError(`optimizer: the saved state has ${data?.byteLength ?? 0} bytes of "${buffer.label}", this one needs ${buffer.bytes}. It belongs to another model or optimiser.`);
       this.device.write(buffer, data);
@@ -191,10 +196,26 @@ abstract class Optimizer {
     return [this.counter.buffer, ...this.segments.flatMap(({ first, second }) => (second ? [first, second] : [first]))];
   }
 
+  #savedBuffers(): Buffer[] {
+    return this.#lossScale ? [...this.#stateBuffers(), this.#lossScale.state] : this.#stateBuffers();
+  }
+
+  /** A filter that was read as its f16 copy has the copy's gradient. */
   #gradientOf(parameter: Parameter, gradients: Gradients): Buffer {
-    const gradient = gradients.get(parameter.tensor);
+    const gradient = gradients.get(parameter.tensor) ?? (parameter.half ? gradients.get(parameter.half) : undefined);
     if (!gradient) throw new ConfigError(`optimizer: ${parameter.path} is trainable but got no gradient. Freeze it, or use it in the loss.`);
     return gradient.buffer;
+  }
+
+  /** Decides what gradients are multiplied with, and whether at all; their norm, if it is limited. */
+  #normOf(wholes: readonly Buffer[]): Tensor | null {
+    const maxGradNorm = this.#maxGradNorm;
+    if (this.#lossScale) {
+      const segments = this.segments.map(({ firstChunk, chunks }, i) => ({ gradient: wholes[i] as Buffer, firstChunk, chunks }));
+      const norm = this.#lossScale.judge({ table: this.table.buffer, segments, scale: this.scale.buffer, maxGradNorm });
+      return maxGradNorm === undefined ? null : norm;
+    }
+    return maxGradNorm === undefined ? null : this.#clip(wholes, maxGradNorm);
   }
 
   #clip(wholes: readonly Buffer[], maxNorm: number): Tensor {
@@ -210,10 +231,6 @@ abstract class Optimizer {
     const norm = new Tensor(device, scratch(1, "norm"), [1]);
     device.dispatch(k.normScale, { stripes: merged, norm: norm.buffer, clip: this.scale.buffer }, { ...this.paramsFor(0, 0), max_norm: maxNorm }, [1, 1, 1]);
     return norm;
-  }
-
-  #dispatch(kernel: typeof k.advance, buffers: { counter: Buffer }, first: number, count: number, grid: Grid): void {
-    this.device.dispatch(kernel, buffers, this.paramsFor(first, count), grid);
   }
 }
 

@@ -15,8 +15,11 @@ export class Parameter {
   /** Field path from the root module, which is its checkpoint name: `layer1.0.conv1.weight`. */
   path = "";
   readonly size: number;
+  /** Whether convolutions may read an f16 copy of it in mixed precision. */
+  mayBeHalf = false;
   #trainable = true;
   #tensor: Tensor | null = null;
+  #half: Tensor | null = null;
 
   constructor(
     readonly shape: Shape,
@@ -34,7 +37,17 @@ export class Parameter {
   /** Frozen parameters get no gradient. Freeze before recording: a plan keeps what it was recorded with. */
   set trainable(value: boolean) {
     this.#trainable = value;
-    if (this.#tensor) this.#tensor.trainable = this.trainable;
+    for (const tensor of [this.#tensor, this.#half]) if (tensor) tensor.trainable = this.trainable;
+  }
+
+  /** Its f16 copy in mixed precision; the copy's gradient, f32, is the parameter's. */
+  get half(): Tensor | null {
+    return this.#half;
+  }
+
+  set half(copy: Tensor | null) {
+    this.#half = copy;
+    if (copy) copy.trainable = this.trainable;
   }
 
   get tensor(): Tensor {
