@@ -95,21 +95,29 @@ Examples:
 function addProfile(program: Command): void {
   program
     .command("profile")
-    .description("time every dispatch of a model's forward pass or training step")
+    .description("time every dispatch of a model's forward pass or training step, and judge it against what the device can do")
     .argument("<model>", "resnet18 to resnet152, unet-resnet18 to unet-resnet152")
     .option("--train", "a training step with Adam instead of the forward pass")
     .option("--batch <n>", "images at a time", count, 4)
     .option("--size <pixels>", "height and width of the input", count, 64)
     .option("--repeats <n>", "runs to take the median of", count, 5)
     .option("--top <n>", "dispatches and layers to list", count, 20)
-    .addOption(json("print the table as JSON"))
-    .option("--trace <file>", "also write a Chrome trace, for chrome://tracing or Perfetto")
+    .addOption(json("print the whole profile as JSON; --compare reads it"))
+    .option("--html <file>", "also write a page: roofline, flame graph, memory, tables")
+    .option("--trace <file>", "also write a Chrome trace, for Perfetto or chrome://tracing")
+    .option("--compare <file>", "show what changed since an earlier --json")
+    .option("--fail-if-slower <percent>", "exit 1 if the whole, or a layer of weight, got slower by more", share)
     .addOption(adapter())
     .addOption(native())
     .addHelpText("after", `
 Examples:
-  roentgen profile resnet50 --train --batch 4 --size 64
-  roentgen profile unet-resnet50 --size 128 --trace trace.json`)
+  roentgen profile resnet50 --train --batch 32 --size 224 --html profile.html
+  roentgen profile unet-resnet50 --size 128 --trace trace.json
+  roentgen profile resnet18 --train --json > before.json
+  roentgen profile resnet18 --train --compare before.json --fail-if-slower 10%
+
+Each kernel's roof is the slowest of three: its operations at the device's measured arithmetic, its bytes at the measured copy,
+an empty dispatch. Timed runs are runs of their own; a plain run is timed beside them.`)
     .action(async (model, options) => (await import("./commands/profile.ts")).profileModel(model, options));
 }
 
@@ -181,6 +189,13 @@ function count(text: string): number {
   const value = Number(text);
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError("Expected a positive integer.");
   return value;
+}
+
+/** Percent as a share: 10% and 10 are 0.1. */
+export function share(text: string): number {
+  const [, number] = /^(\d+(?:\.\d+)?)\s*%?$/.exec(text.trim()) ?? [];
+  if (number === undefined) throw new InvalidArgumentError("Expected a percentage, such as 10%.");
+  return Number(number) / 100;
 }
 
 function names(text: string): string[] {
