@@ -1,7 +1,7 @@
 import type { Ceilings, DispatchTiming, Profile } from "@roentgen/gpu";
 import { compareProfiles, profileReport } from "@roentgen/runner";
 import { describe, expect, it } from "vitest";
-import { formatProfile, profileModel, progressLine } from "./profile.ts";
+import { formatProfile, profileModel } from "./profile.ts";
 
 const dispatch = (label: string, timeMs: number, flops: number): DispatchTiming => ({
   label, kernel: label.split(" ").at(-1) ?? "", grid: [4, 2, 1], startMs: 0, timeMs, leastMs: timeMs, mostMs: timeMs, encodeStartMs: 0, encodeMs: 0, inARow: 1, requires: [],
@@ -102,19 +102,5 @@ describe("roentgen profile", () => {
 
   it("wants something to compare with before it may fail", async () => {
     await expect(profileModel("resnet18", { batch: 1, size: 32, repeats: 1, top: 1, failIfSlower: 0.1 })).rejects.toThrow("--compare old.json");
-  });
-
-  it.each([
-    [true, "\r\x1b[Kcompiling, 1 of 2 …\r\x1b[Kcompiling, 2 of 2 …\r\x1b[Ktiming, 1 of 5 …\r\x1b[K"],
-    [false, "compiling …\ntiming …\n"],
-  ])("tells how far it is; on a terminal (%s) in one line", (isTTY, expected) => {
-    let text = "";
-    const progress = progressLine({ isTTY, write: (part: string | Uint8Array) => ((text += String(part)), true) });
-    progress.show("compile", 1, 2);
-    progress.show("compile", 2, 2);
-    progress.show("time", 1, 5);
-    progress.end();
-    progress.end();
-    expect(text).toBe(expected);
   });
 });

@@ -7,6 +7,7 @@ import {
 import { tuningIdentity, useTuning, winnersOf } from "@roentgen/tensor";
 import { exitCodes } from "../failure.ts";
 import { version } from "../program.ts";
+import { progressLine } from "../progress-line.ts";
 import { textTable } from "../text-table.ts";
 import { readTuning } from "../tuning-file.ts";
 import { writeWhole } from "../write-whole.ts";
@@ -39,7 +40,7 @@ export async function profileModel(model: string, options: ProfileOptions): Prom
   try {
     const tuning = await readTuning(tuningIdentity(device.info));
     if (tuning) useTuning(device, winnersOf(tuning));
-    const report = await profileWorkload(device, { model, train, batch, size }, { roentgen: version, runtime: `Node ${process.version}`, repeats, onProgress: progress.show });
+    const report = await profileWorkload(device, { model, train, batch, size }, { roentgen: version, runtime: `Node ${process.version}`, repeats, onProgress: (stage, done, total) => progress.show(stages[stage], done, total) });
     progress.end();
     const comparison = before && compareProfiles(before, report);
     if (options.html !== undefined) await writeWhole(options.html, profileHtml(report, comparison));
@@ -65,23 +66,6 @@ function failOnRegressions(comparison: Comparison, limit: number): void {
 }
 
 const stages: Readonly<Record<Parameters<ProfileProgress>[0], string>> = { record: "recording the step", ceilings: "measuring what the device can do", compile: "compiling", time: "timing" };
-
-/** One line that is redrawn on a terminal; in a log, a line for each stage. */
-export function progressLine(stream: Pick<NodeJS.WriteStream, "write" | "isTTY">): { show: ProfileProgress; end: () => void } {
-  let [last, open] = ["", false];
-  return {
-    show(stage, done, total) {
-      const text = `${stages[stage]}${total > 1 ? `, ${done} of ${total}` : ""} …`;
-      if (stream.isTTY) stream.write(`\r\x1b[K${text}`);
-      else if (stage !== last) stream.write(`${stages[stage]} …\n`);
-      [last, open] = [stage, stream.isTTY];
-    },
-    end() {
-      if (open) stream.write("\r\x1b[K");
-      open = false;
-    },
-  };
-}
 
 const printed = ({ title, heads, rows }: Table): string =>
   `${title}\n${textTable(rows, heads.map(({ text, right, most }, i) => ({ head: text, of: (row: readonly string[]) => row[i] ?? "", ...(right ? { right } : {}), ...(most === undefined ? {} : { most }) })))}`;

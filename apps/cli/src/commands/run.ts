@@ -3,6 +3,7 @@ import { openDevice } from "@roentgen/gpu/node";
 import { type Report, reportTable, runStudy } from "@roentgen/runner";
 import { folderStore, lockFolder } from "@roentgen/runner/node";
 import { environmentOf } from "../environment.ts";
+import { kernelsFor } from "../kernels-for.ts";
 import { catchInterrupts } from "../interrupts.ts";
 import { modelInits } from "../model-inits.ts";
 import { showProgress } from "../progress.ts";
@@ -17,6 +18,7 @@ export interface RunOptions {
   readonly quiet?: boolean;
   readonly adapter?: string;
   readonly native?: boolean;
+  readonly tune?: boolean;
   readonly budget?: number;
   readonly offline?: boolean;
 }
@@ -45,6 +47,7 @@ export async function run(study: string, options: RunOptions): Promise<void> {
       datasets: datasetsBeside(study),
       inits: new Map([...knownInits({ allowDownload: options.offline !== true, onProgress: tell }), ...files]),
       store: folderStore(folder),
+      tuning: (tasks) => kernelsFor(device, tasks, { measure: options.tune === true, onProgress: (done, all) => tell(`kernels: ${done} of ${all} shapes measured`) }),
       listener: options.quiet ? () => undefined : progress.listener,
       signal: interrupts.signal,
       environment: await environmentOf(device.info),

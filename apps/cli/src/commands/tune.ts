@@ -1,0 +1,83 @@
+import type { Device } from "@roentgen/gpu";
+import { openDevice } from "@roentgen/gpu/node";
+import { recordWorkload } from "@roentgen/runner";
+import { collectTasks, type Finding, type OpenTask, tuningIdentity } from "@roentgen/tensor";
+import { tuningFor } from "../kernels-for.ts";
+import { progressLine } from "../progress-line.ts";
+import { textTable } from "../text-table.ts";
+import { readTuning, tuningPath, writeTuning } from "../tuning-file.ts";
+
+export interface TuneOptions {
+  readonly train?: boolean;
+  readonly batch: number;
+  readonly size: number;
+  /** Milliseconds of sampling for each family. */
+  readonly budget: number;
+  readonly again?: boolean;
+  readonly json?: boolean;
+  readonly adapter?: string;
+  readonly native?: boolean;
+}
+
+/** `roentgen tune`: measures the families of kernels for all that a model computes, and keeps the result for later commands. */
+export async function tuneModel(model: string, { train = false, batch, size, budget, again = false, json = false, adapter, native }: TuneOptions): Promise<void> {
+  const device = await openDevice({ adapter, native });
+  const progress = progressLine(process.stderr);
+  try {
+    const tasks = collectTasks(device, () => recordWorkload(device, { model, train, batch, size }).step.dispose());
+    if (again) await forget(device, tasks);
+    const { identity, findings } = await tuningFor(device, tasks, { measure: true, budgetMs: budget, onProgress: (done, all) => progress.show("measuring kernels", done, all) });
+    progress.end();
+    const found = Object.entries(findings).map(([key, finding]) => ({ key, ...finding }));
+    const file = tuningPath(identity);
+    process.stdout.write(`${json ? JSON.stringify({ file, identity: JSON.parse(identity) as unknown, summary: summaryOf(found), findings: found }, null, 1) : formatFindings(found, tasks.length, file)}\n`);
+  } finally {
+    progress.end();
+    device.close();
+  }
+}
+
+/** Drops what was measured of these tasks before. */
+async function forget(device: Device, tasks: readonly OpenTask[]): Promise<void> {
+  const kept = await readTuning(tuningIdentity(device.info));
+  const keys = new Set(tasks.map(({ key }) => key));
+  if (kept) await writeTuning({ ...kept, findings: Object.fromEntries(Object.entries(kept.findings).filter(([key]) => !keys.has(key))) });
+}
+
+type Found = Finding & { readonly key: string };
+
+/** Times of all tasks together, each computed once: as predicted, and as measurement chose. */
+export function summaryOf(found: readonly Found[]): { shapes: number; changed: number; predictedMs: number; tunedMs: number } {
+  const timed = found.map(({ winner, attempts }) => {
+    const tunedMs = attempts.find(({ family }) => family === winner)?.timeMs ?? 0;
+    // A prediction that was hopelessly slow has no time of its own; wrong ones are not counted against it twice.
+    return { tunedMs, predictedMs: attempts[0]?.timeMs ?? tunedMs, changed: attempts[0]?.family !== winner };
+  });
+  const sum = (of: (t: (typeof timed)[number]) => number) => timed.reduce((total, t) => total + of(t), 0);
+  return { shapes: found.length, changed: timed.filter((t) => t.changed).length, predictedMs: sum((t) => t.predictedMs), tunedMs: sum((t) => t.tunedMs) };
+}
+
+export function formatFindings(found: readonly Found[], tasks: number, file: string): string {
+  const ms = (value: number | null | undefined) => (value == null ? "" : value.toFixed(3));
+  const rows = found.map(({ key, winner, attempts }) => ({
+    key, winner, guess: attempts[0], timeMs: attempts.find(({ family }) => family === winner)?.timeMs,
+    others: attempts.filter(({ family }) => family !== winner && family !== attempts[0]?.family).map(({ family, timeMs, fault }) => `${family} ${fault ? "wrong" : timeMs === null ? "slow" : ms(timeMs)}`).join(", "),
+  })).sort((a, b) => (b.timeMs ?? 0) - (a.timeMs ?? 0));
+  const table = textTable(rows, [
+    { head: "shape", of: (r) => r.key, most: 96 },
+    { head: "fastest", of: (r) => r.winner },
+    { head: "ms", of: (r) => ms(r.timeMs), right: true },
+    { head: "predicted", of: (r) => (r.guess?.family === r.winner ? "the same" : (r.guess?.family ?? "")) },
+    { head: "ms", of: (r) => (r.guess?.family === r.winner ? "" : ms(r.guess?.timeMs)), right: true },
+    { head: "others, ms", of: (r) => r.others },
+  ]);
+  const { shapes, changed, predictedMs, tunedMs } = summaryOf(found);
+  return [
+    ...(rows.length > 0 ? [table, ""] : []),
+    `${shapes} shapes measured${tasks > shapes ? `, ${tasks - shapes} have one family only` : ""}; ${changed} are faster than predicted.`,
+    `Each once: ${ms(predictedMs)} ms as predicted, ${ms(tunedMs)} ms as measured (prediction ${percent(predictedMs, tunedMs)} % slower).`,
+    `Kept in ${file}; profile, bench and new studies use it.`,
+  ].join("\n");
+}
+
+const percent = (slow: number, fast: number): string => (fast > 0 ? (100 * (slow / fast - 1)).toFixed(1) : "0.0");
