@@ -1,6 +1,6 @@
 import { nullDevice } from "@roentgen/gpu";
-import { Adam, fileShape, materialize } from "@roentgen/nn";
-import { backward, record, spec, sum } from "@roentgen/tensor";
+import { Adam, fileShape, materialize, Pass } from "@roentgen/nn";
+import { backward, record, spec, sum, type Tensor } from "@roentgen/tensor";
 import { describe, expect, it } from "vitest";
 import { resnet, resnetDepths, samePadding } from "./resnet.ts";
 import { summarise } from "./summary.ts";
@@ -66,6 +66,15 @@ describe("U-Net", () => {
   it.each(resnetDepths)("takes ResNet-%i as its encoder and gives a mask of the image's size", (depth) => {
     const { rows } = summarise(unet({ encoder: { depth } }), { size: 64 });
     expect(rows.at(-1)?.output).toBe("f32[1,64,64,1]");
+  });
+
+  it("reads coarse images and skips straight, in mixed precision as f16", () => {
+    const device = nullDevice();
+    const pass = new Pass(materialize(unet({ encoder: { depth: 18 } }), device, { seed: 0 }), "mixed");
+    const { plan } = record(device, "unet", (x) => pass.forward(x as Tensor), [spec("f32", [8, 64, 64, 3])]);
+    const kernels = plan.dispatches.filter(({ label }) => label.includes("upsampledConv2d")).map(({ kernel }) => kernel.name);
+    expect(kernels.filter((name) => name === "upsampled-conv2d.packed.expand4").length).toBe(4);
+    expect(kernels.filter((name) => name.startsWith("conv2d")).every((name) => name.includes("packed"))).toBe(true);
   });
 
   it("refuses an image whose sides are no multiples of 32", () => {

@@ -3,7 +3,7 @@
 
 import { ShapeError } from "@roentgen/core";
 import { BatchNorm2d, Conv2d, init, Module, ModuleList, nameModules } from "@roentgen/nn";
-import { checkpoint, type Tensor, upsampledConv2d } from "@roentgen/tensor";
+import { checkpoint, type Tensor } from "@roentgen/tensor";
 import { ResNet, type ResNetOptions } from "./resnet.ts";
 
 export interface UNetOptions {
@@ -30,7 +30,7 @@ class ConvBnRelu extends Module {
 
   /** forward(concatenated [x doubled by repeating its pixels, skip]), without writing that. */
   forwardUpsampled(x: Tensor, skip: Tensor | null): Tensor {
-    return this[1].relu(x.device.within(this[0].path, () => upsampledConv2d(x, skip, this[0].weight.tensor)));
+    return this[1].relu(this[0].forwardUpsampled(x, skip));
   }
 }
 

@@ -1,4 +1,4 @@
-import { batchNorm, batchNormRelu, cast, conv2d, type Conv2dOptions as ConvOptions, linear, type Padding, type Tensor } from "@roentgen/tensor";
+import { batchNorm, batchNormRelu, cast, conv2d, type Conv2dOptions as ConvOptions, linear, type Padding, type Tensor, upsampledConv2d } from "@roentgen/tensor";
 import { kaimingNormalFanOut, ones, torchDefault, uniform, zeros } from "./init.ts";
 import { Module } from "./module.ts";
 import { type Init, Parameter } from "./parameter.ts";
@@ -26,11 +26,20 @@ export class Conv2d extends Module {
 
   /** x [N,H,W,inputs] -> [N,P,Q,outputs], f32; in mixed precision f16 if outputs come in fours. A padding given here replaces the layer's own, where it depends on the input's size. */
   forward(x: Tensor, padding: Padding | undefined = this.#options.padding): Tensor {
+    return this.#inPrecision([x], (weight, [image = x]) => conv2d(image, weight, this.bias?.tensor ?? null, { ...this.#options, padding }));
+  }
+
+  /** Of 3x3 filters with padding 1 and no bias: forward(joined [x doubled by repeating its pixels, skip]), without writing that. */
+  forwardUpsampled(x: Tensor, skip: Tensor | null): Tensor {
+    return this.#inPrecision(skip ? [x, skip] : [x], (weight, [coarse = x, fine = null]) => upsampledConv2d(coarse, fine, weight));
+  }
+
+  #inPrecision(images: readonly Tensor[], convolve: (weight: Tensor, images: readonly Tensor[]) => Tensor): Tensor {
     const { tensor, half } = this.weight;
-    const convolved = (input: Tensor, weight: Tensor) => conv2d(input, weight, this.bias?.tensor ?? null, { ...this.#options, padding });
-    return x.device.within(this.path, () => {
-      if (this.precision === "f32") return convolved(x, tensor);
-      const y = half ? convolved(cast(x, "f16"), half) : convolved(cast(x, "f32"), tensor);
+    return tensor.device.within(this.path, () => {
+      if (this.precision === "f32") return convolve(tensor, images);
+      const asHalf = half && images.every((x) => x.dim(-1) % 4 === 0);
+      const y = convolve(asHalf ? half : tensor, images.map((x) => cast(x, asHalf ? "f16" : "f32")));
       return y.dim(-1) % 4 === 0 ? cast(y, "f16") : y;
     });
   }
