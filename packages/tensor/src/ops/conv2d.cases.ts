@@ -2,6 +2,7 @@ import { halved, host64, type Host64, type OpCase } from "../testing/op-case.ts"
 import { tolerances } from "../testing/tolerances.ts";
 import { conv2d, conv2dBy, type Conv2dOptions } from "./conv2d.ts";
 import { plain } from "./conv2d-plain.ts";
+import type { ConvolutionFamily } from "./convolution.ts";
 import { windowOf } from "./window.ts";
 
 /** [N,H,W,C], [K,R,S], options; `bias` defaults to false. */
@@ -10,11 +11,9 @@ export interface Conv2dShape {
   readonly filter: readonly [number, number, number];
   readonly options?: Conv2dOptions;
   readonly bias?: boolean;
-  /** Use the plain kernels whatever the device prefers. */
-  readonly plainly?: boolean;
+  /** Use this family whatever the device prefers. */
+  readonly by?: ConvolutionFamily | undefined;
 }
-
-const plainConv2d = conv2dBy(plain);
 
 /** Seven loops. */
 const reference = (options: Conv2dOptions) => (x: Host64, weight: Host64, bias?: Host64): Host64 => {
@@ -40,12 +39,13 @@ const reference = (options: Conv2dOptions) => (x: Host64, weight: Host64, bias?:
   return y;
 };
 
-export const conv2dCase = ({ x, filter, options = {}, bias = false, plainly = false }: Conv2dShape): OpCase => {
+export const conv2dCase = ({ x, filter, options = {}, bias = false, by }: Conv2dShape): OpCase => {
   const [k, r, s] = filter;
+  const run = by ? conv2dBy(by) : conv2d;
   return {
-    name: `${plainly ? "plain " : ""}conv2d [${x}] * [${filter}] ${JSON.stringify(options)}${bias ? " + bias" : ""}`,
+    name: `${by ? `${by.name} ` : ""}conv2d [${x}] * [${filter}] ${JSON.stringify(options)}${bias ? " + bias" : ""}`,
     inputs: [{ shape: x }, { shape: [k, r, s, x[3] / (options.groups ?? 1)] }, ...(bias ? [{ shape: [k] }] : [])],
-    run: (input, weight, b) => (plainly ? plainConv2d : conv2d)(input, weight, b ?? null, options),
+    run: (input, weight, b) => run(input, weight, b ?? null, options),
     reference: reference(options),
     tolerance: tolerances.reduction,
   };
@@ -75,7 +75,7 @@ const shapes: readonly Conv2dShape[] = [
 
 const inFours = ({ x, filter: [k], options: { groups = 1 } = {} }: Conv2dShape): boolean => (x[3] / groups) % 4 === 0 && (k / groups) % 4 === 0;
 
-export const cases: readonly OpCase[] = [false, true].flatMap((plainly) => [
-  ...shapes.map((shape) => conv2dCase({ ...shape, plainly })),
-  ...shapes.filter(inFours).map((shape) => halved(conv2dCase({ ...shape, plainly }), (i) => i < 2)),
+export const cases: readonly OpCase[] = [undefined, plain].flatMap((by) => [
+  ...shapes.map((shape) => conv2dCase({ ...shape, by })),
+  ...shapes.filter(inFours).map((shape) => halved(conv2dCase({ ...shape, by }), (i) => i < 2)),
 ]);

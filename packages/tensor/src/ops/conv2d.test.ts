@@ -24,13 +24,13 @@ const channels = fc.oneof(
 
 const arbitrary = fc
   .record({
-    channels, batch: small(2), rows: small(7), columns: small(7), r: small(3), s: small(3), bias: fc.boolean(), plainly: fc.boolean(),
+    channels, batch: small(2), rows: small(7), columns: small(7), r: small(3), s: small(3), bias: fc.boolean(), by: fc.constantFrom(undefined, plain),
     stride: fc.tuple(small(3), small(3)), dilation: fc.tuple(small(2), small(2)),
     padding: fc.record({ top: pad, bottom: pad, left: pad, right: pad }),
   })
   .filter(({ rows, columns, r, s, dilation, padding: p }) => rows + p.top + p.bottom > dilation[0] * (r - 1) && columns + p.left + p.right > dilation[1] * (s - 1))
-  .map(({ channels: { groups, depth, filters }, batch, rows, columns, r, s, bias, plainly, ...window }) =>
-    conv2dCase({ x: [batch, rows, columns, groups * depth], filter: [groups * filters, r, s], options: { groups, ...window }, bias, plainly }));
+  .map(({ channels: { groups, depth, filters }, batch, rows, columns, r, s, bias, by, ...window }) =>
+    conv2dCase({ x: [batch, rows, columns, groups * depth], filter: [groups * filters, r, s], options: { groups, ...window }, bias, by }));
 
 checkOp("conv2d", cases, { arbitrary, runs: 400 });
 

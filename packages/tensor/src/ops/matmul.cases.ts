@@ -1,7 +1,8 @@
 import { halved, host64, type Host64, type OpCase } from "../testing/op-case.ts";
 import { tolerances } from "../testing/tolerances.ts";
-import { plain as plainFamily } from "./matmul-plain.ts";
+import { plain } from "./matmul-plain.ts";
 import { matmul, matmulBy, type MatmulOptions } from "./matmul.ts";
+import type { ProductFamily } from "./product.ts";
 
 export interface MatmulSizes {
   /** Leading axes. */
@@ -12,11 +13,9 @@ export interface MatmulSizes {
   readonly options?: MatmulOptions;
   /** One b for the whole batch. */
   readonly shared?: boolean;
-  /** Use the plain kernel whatever the device prefers. */
-  readonly plainly?: boolean;
+  /** Use this family whatever the device prefers. */
+  readonly by?: ProductFamily | undefined;
 }
-
-const plain = matmulBy(plainFamily.compute);
 
 const reference = (m: number, k: number, n: number, { transposeA, transposeB }: MatmulOptions) => (a: Host64, b: Host64): Host64 => {
   const y = host64([...a.shape.slice(0, -2), m, n]);
@@ -33,15 +32,16 @@ const reference = (m: number, k: number, n: number, { transposeA, transposeB }: 
   return y;
 };
 
-export const matmulCase = ({ lead = [], m, k, n, options = {}, shared = false, plainly = false }: MatmulSizes): OpCase => {
+export const matmulCase = ({ lead = [], m, k, n, options = {}, shared = false, by }: MatmulSizes): OpCase => {
   const { transposeA = false, transposeB = false } = options;
+  const run = by ? matmulBy(by.compute) : matmul;
   return {
-    name: `${plainly ? "plain " : ""}matmul [${lead}] ${m}x${k}x${n} ${JSON.stringify(options)}${shared ? " one b" : ""}`,
+    name: `${by ? `${by.name} ` : ""}matmul [${lead}] ${m}x${k}x${n} ${JSON.stringify(options)}${shared ? " one b" : ""}`,
     inputs: [
       { shape: [...lead, ...(transposeA ? [k, m] : [m, k])] },
       { shape: [...(shared ? [] : lead), ...(transposeB ? [n, k] : [k, n])] },
     ],
-    run: (a, b) => (plainly ? plain : matmul)(a, b, options),
+    run: (a, b) => run(a, b, options),
     reference: reference(m, k, n, options),
     tolerance: tolerances.reduction,
   };
@@ -65,7 +65,7 @@ const inFours = ({ m, k, n }: MatmulSizes): boolean => [m, k, n].every((size) =>
 
 const halfSizes: readonly MatmulSizes[] = [...sizes.filter(inFours), { lead: [3], m: 4, k: 8, n: 12, shared: true }, { m: 20, k: 1032, n: 12 }];
 
-export const cases: readonly OpCase[] = [false, true].flatMap((plainly) => [
-  ...sizes.map((size) => matmulCase({ ...size, plainly })),
-  ...halfSizes.map((size) => halved(matmulCase({ ...size, plainly }))),
+export const cases: readonly OpCase[] = [undefined, plain].flatMap((by) => [
+  ...sizes.map((size) => matmulCase({ ...size, by })),
+  ...halfSizes.map((size) => halved(matmulCase({ ...size, by }))),
 ]);

@@ -4,14 +4,14 @@ import { describe, expect, it } from "vitest";
 import { checkOp } from "../testing/check-op.ts";
 import { empty } from "../tensor.ts";
 import { cases, matmulCase } from "./matmul.cases.ts";
-import { depthSlices } from "./matmul-plain.ts";
+import { depthSlices, plain } from "./matmul-plain.ts";
 import { lanesDepthSlices } from "./matmul-lanes.ts";
 import { matmul } from "./matmul.ts";
 
 const size = fc.oneof(fc.integer({ min: 1, max: 13 }), fc.constantFrom(4, 8, 12, 20, 36));
 const arbitrary = fc
   .record({
-    lead: fc.array(fc.integer({ min: 1, max: 3 }), { maxLength: 2 }), m: size, k: size, n: size, shared: fc.boolean(), plainly: fc.boolean(),
+    lead: fc.array(fc.integer({ min: 1, max: 3 }), { maxLength: 2 }), m: size, k: size, n: size, shared: fc.boolean(), by: fc.constantFrom(undefined, plain),
     options: fc.record({ transposeA: fc.boolean(), transposeB: fc.boolean() }),
   })
   .map(matmulCase);
