@@ -72,7 +72,7 @@ it("what would fill the memory is refused before it is there, however it is wrap
   const five = writeZip(Array.from({ length: 5 }, (_, i) => ({ name: `${i}.npy`, data: zeros.subarray(i), deflate: true })));
   await expect(open(five)).rejects.toThrow(CheckpointError);
   const tar = gzip(writeTar([{ path: "a", data: weights(1), size: (500 * 2 ** 20).toString(8).padStart(11, "0") }]));
-  await expect(open(tar)).rejects.toThrow("more than the 384 MiB");
+  await expect(open(tar)).rejects.toThrow("Weights do not compress like that");
 });
 
 describe("Pages", () => {
@@ -99,9 +99,12 @@ describe("Pages", () => {
     expect([...(await pages.source("x").read(0, pages.size))]).toEqual([2, 3, 4, 5, 6]);
   });
 
-  it("take no more than is allowed in all", () => {
+  it("take no more than is allowed in all, and less of what comes from nothing", () => {
+    const nothing = new UnpackAllowance();
+    nothing.take(100 * 2 ** 20, 0, "x");
+    expect(() => nothing.take(100 * 2 ** 20, 2 ** 20, "x")).toThrow("x: 1048576 packed bytes hold 104857600 or more. Weights do not compress like that");
     const allowance = new UnpackAllowance();
-    allowance.take(300 * 2 ** 20, "x");
-    expect(() => allowance.take(100 * 2 ** 20, "x")).toThrow("x: unpacks to more than the 384 MiB that are kept in memory");
+    allowance.take(300 * 2 ** 20, 100 * 2 ** 20, "x");
+    expect(() => allowance.take(100 * 2 ** 20, 50 * 2 ** 20, "x")).toThrow("x: unpacks to more than the 384 MiB that are kept in memory");
   });
 });

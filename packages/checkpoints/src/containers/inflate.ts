@@ -2,15 +2,10 @@ import { CheckpointError } from "@roentgen/core";
 import { Inflate } from "fflate";
 import { crc32 } from "../crc.ts";
 import { chunksOf, type RandomAccess, windowOf } from "../random-access.ts";
-import { Pages, type UnpackAllowance } from "./pages.ts";
+import { fromNothingBytes, mostRatio, Pages, type UnpackAllowance } from "./pages.ts";
 
 /** Sixteen kilobytes expand to at most 16 MiB (deflate's best is 1032:1), so bounds are met in small steps. */
 const stepBytes = 1 << 14;
-const alwaysAllowedBytes = 128 * 2 ** 20;
-const mostRatio = 20;
-
-/** How far packed bytes may expand. Weights hardly compress; zeros do, so small results are exempt. */
-export const inflatedLimit = (packedBytes: number): number => Math.max(alwaysAllowedBytes, packedBytes * mostRatio);
 
 /** A raw deflate stream (RFC 1951), unpacked a piece at a time. Throws CheckpointError if it is damaged or cut off. */
 async function* inflating(source: RandomAccess): AsyncGenerator<Uint8Array> {
@@ -39,13 +34,10 @@ async function* inflating(source: RandomAccess): AsyncGenerator<Uint8Array> {
 
 /**
  * Inflates a raw deflate stream to exactly `bytes` bytes, in memory.
- * @throws CheckpointError if it is damaged, has another length, or expands so much that it must be a bomb
+ * @throws CheckpointError if it is damaged, has another length, or unpacks to more than is allowed
  */
 export async function inflate(source: RandomAccess, bytes: number, crc: number, allowance: UnpackAllowance): Promise<RandomAccess> {
-  if (bytes > inflatedLimit(source.size)) {
-    throw new CheckpointError(`${source.name}: ${source.size} packed bytes claim to hold ${bytes}. Weights do not compress like that; unpack the file yourself if you trust it.`);
-  }
-  allowance.take(bytes, source.name);
+  allowance.take(bytes, source.size, source.name);
   const pages = new Pages(bytes);
   let sum = 0;
   for await (const piece of inflating(source)) {
@@ -60,7 +52,7 @@ export async function inflate(source: RandomAccess, bytes: number, crc: number, 
 
 /**
  * The contents of a gzip file (RFC 1952) with one member, a piece at a time. Whoever takes all of them has its checksum checked.
- * @throws CheckpointError if it is damaged or expands beyond `inflatedLimit`
+ * @throws CheckpointError if it is damaged, or unpacks to more than 128 MiB and twenty times its size
  */
 export async function* gunzipping(source: RandomAccess): AsyncGenerator<Uint8Array> {
   const cutOff = () => new CheckpointError(`${source.name}: the gzip file is cut off.`);
@@ -81,12 +73,12 @@ export async function* gunzipping(source: RandomAccess): AsyncGenerator<Uint8Arr
   const trailer = await source.read(source.size - 8, 8);
   const view = new DataView(trailer.buffer, trailer.byteOffset, 8);
   const [crc, size] = [view.getUint32(0, true), view.getUint32(4, true)];
-  const most = inflatedLimit(source.size);
+  const most = Math.max(fromNothingBytes, mostRatio * source.size);
   let sum = 0;
   let bytes = 0;
   for await (const piece of inflating(windowOf(source, at, source.size - 8 - at))) {
     bytes += piece.length;
-    if (bytes > most) throw new CheckpointError(`${source.name}: ${source.size} packed bytes unpack to more than ${most}. Weights do not compress like that; unpack the file yourself if you trust it.`);
+    if (bytes > most) throw new CheckpointError(`${source.name}: ${source.size} packed bytes hold more than ${most}. Weights do not compress like that; unpack the file yourself if you trust it.`);
     sum = crc32(piece, sum);
     yield piece;
   }

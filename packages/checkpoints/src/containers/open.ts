@@ -11,7 +11,7 @@ import { readTfjsLayers } from "../tfjs-layers.ts";
 import type { Container } from "./container.ts";
 import { gunzipping } from "./inflate.ts";
 import { npyMagic, readNpy, readNpz } from "./npy.ts";
-import { Pages, PieceReader, UnpackAllowance } from "./pages.ts";
+import { mostRatio, Pages, PieceReader, UnpackAllowance } from "./pages.ts";
 import { isTar, listTar, takeFromTar } from "./tar-members.ts";
 import { type FindBeside, readTfBundle, tableMagic } from "./tf-bundle.ts";
 import { legacyMagic, readTorchLegacy, readTorchTar, readTorchZip } from "./torch.ts";
@@ -116,17 +116,22 @@ const isMeant = (path: string, member: string): boolean => path === member || pa
 async function openGzip(source: RandomAccess, way: Way, made: Made): Promise<Container> {
   const inside = { ...way, packedIn: [...way.packedIn, "gzip"] };
   const name = source.name.replace(/\.gz$/, "");
+  let packedBytes = source.size;
+  const take = (bytes: number): void => {
+    way.allowance.take(bytes, packedBytes, name);
+    packedBytes = Math.max(0, packedBytes - bytes / mostRatio);
+  };
   const pieces = new PieceReader(gunzipping(source));
   if (isTar(await pieces.peek(512))) {
     const { member } = way;
-    const members = await takeFromTar(pieces, name, way.allowance, member === undefined ? undefined : (path) => isMeant(path, member));
+    const members = await takeFromTar(pieces, name, take, member === undefined ? undefined : (path) => isMeant(path, member));
     return openTar({ ...source, name }, members, inside, (kind, root, metadata = new Map()) => ({ ...made(kind, root, metadata), packedIn: inside.packedIn }));
   }
   const pages = new Pages();
   for (let more = true; more; ) {
     const before = pages.size;
     more = await pieces.pass(gzipStepBytes, pages);
-    way.allowance.take(pages.size - before, name);
+    take(pages.size - before);
   }
   return open(pages.source(name), inside);
 }

@@ -4,13 +4,26 @@ import { checkRange, type RandomAccess } from "../random-access.ts";
 
 const pageBytes = 1 << 20;
 
-/** What one file may unpack to in all, archives in archives included: it bounds the memory that this takes, and the time. */
+/** What packed weights expand to at most; many times more than they do. */
+export const mostRatio = 20;
+export const fromNothingBytes = 128 * 2 ** 20;
+
+/**
+ * What one file may unpack to in all, archives in archives and second unpackings included: it bounds the memory that this takes, and
+ * the time. Weights hardly compress. Zeros do, so that a part may come from next to nothing.
+ */
 export class UnpackAllowance {
   #left = 384 * 2 ** 20;
+  #fromNothing = fromNothingBytes;
 
-  /** Throws CheckpointError where that is too much. */
-  take(bytes: number, who: string): void {
+  /**
+   * @param packedBytes  of what becomes these bytes
+   * @throws CheckpointError where that is too much
+   */
+  take(bytes: number, packedBytes: number, who: string): void {
     this.#left -= bytes;
+    this.#fromNothing -= Math.max(0, bytes - mostRatio * packedBytes);
+    if (this.#fromNothing < 0) throw new CheckpointError(`${who}: ${packedBytes} packed bytes hold ${bytes} or more. Weights do not compress like that; unpack the file yourself if you trust it.`);
     if (this.#left < 0) throw new CheckpointError(`${who}: unpacks to more than the 384 MiB that are kept in memory. Unpack it yourself, or name the file in it that you want with --member.`);
   }
 }

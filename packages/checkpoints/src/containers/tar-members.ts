@@ -4,7 +4,7 @@ import { CheckpointError } from "@roentgen/core";
 import { quote } from "../json.ts";
 import { type RandomAccess, windowOf } from "../random-access.ts";
 import { ascii, octal, record } from "../tar.ts";
-import { Pages, type PieceReader, type UnpackAllowance } from "./pages.ts";
+import { Pages, type PieceReader } from "./pages.ts";
 
 const mostMembers = 100_000;
 
@@ -69,10 +69,11 @@ export async function listTar(source: RandomAccess): Promise<Map<string, RandomA
  * Members of an archive that comes a piece at a time, in memory. Others than the wanted pass by, so that an archive of gigabytes
  * costs the memory of one of its files.
  *
+ * @param take    told of each member before it is kept; throws where that is too much
  * @param wanted  ends with the first that is; without it all are kept
  * @throws CheckpointError as `listTar`, for more than may be kept, and where none is wanted
  */
-export async function takeFromTar(pieces: PieceReader, who: string, allowance: UnpackAllowance, wanted?: (path: string) => boolean): Promise<Map<string, RandomAccess>> {
+export async function takeFromTar(pieces: PieceReader, who: string, take: (bytes: number) => void, wanted?: (path: string) => boolean): Promise<Map<string, RandomAccess>> {
   const members = new Map<string, RandomAccess>();
   const headers = new Headers(who);
   for (let at = 0; ; ) {
@@ -82,7 +83,7 @@ export async function takeFromTar(pieces: PieceReader, who: string, allowance: U
     if (!header) break;
     const { path, bytes, plain } = header;
     const kept = plain && (wanted?.(path) ?? true);
-    if (kept) allowance.take(bytes, who);
+    if (kept) take(bytes);
     const pages = new Pages(bytes);
     if (!(await pieces.pass(bytes, kept ? pages : undefined))) throw cutOff(who);
     if (kept) members.set(path, pages.source(`${who}: ${path}`));

@@ -21,7 +21,7 @@ function storageOf(id: Value, source: RandomAccess, known: Map<string, Storage>,
   if (what === "module") return items[1] instanceof Global ? items[1] : new Inert("module", items);
   if (what !== "storage" || typeof key !== "string" || typeof elements !== "number") throw damaged(source, "a persistent id that is no storage.");
   if (!(type instanceof ElementType)) throw new CheckpointError(`${source.name}: storage ${quote(key)} is of an unknown class. Save the tensors as ordinary CPU tensors first.`);
-  if (elements < 0) throw damaged(source, `storage ${quote(key)} has ${elements} elements.`);
+  if (!Number.isSafeInteger(elements) || elements < 0) throw damaged(source, `storage ${quote(key)} has ${elements} elements.`);
   let root = known.get(key);
   if (!root) {
     root = new Storage(bigEndian ? new ElementType(type.name, type.dtype, type.bytes, true) : type, elements, key);
