@@ -7,10 +7,10 @@
 // .half: enable f16;
 
 alias lanes = vec4f; // .scalar: f32
-alias stored = vec4f; // .scalar: f32 // .half: vec4<f16> // .packed: vec2u
-fn wide(v: stored) -> lanes { return v; } // .half: fn wide(v: stored) -> vec4f { return vec4f(v); }
+alias stored = vec4f; // .scalar: f32 // .half: vec2u // .packed: vec2u
+fn wide(v: stored) -> lanes { return v; } // .half: fn wide(v: stored) -> vec4f { return vec4f(bitcast<vec4<f16>>(v)); }
 // .packed: fn wide(v: stored) -> vec4f { return vec4f(unpack2x16float(v.x), unpack2x16float(v.y)); }
-fn narrow(v: lanes) -> stored { return v; } // .half: fn narrow(v: vec4f) -> stored { return vec4<f16>(v); }
+fn narrow(v: lanes) -> stored { return v; } // .half: fn narrow(v: vec4f) -> stored { return bitcast<vec2u>(vec4<f16>(v)); }
 // .packed: fn narrow(v: vec4f) -> stored { return vec2u(pack2x16float(v.xy), pack2x16float(v.zw)); }
 
 override WORKGROUP: u32 = 64;

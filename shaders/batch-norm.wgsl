@@ -25,11 +25,16 @@
 // .half: enable f16;
 
 alias lanes = vec4f; // .scalar: f32
-alias stored = vec4f; // .scalar: f32 // .half: vec4<f16> // .packed: vec2u
-fn wide(v: stored) -> lanes { return v; } // .half: fn wide(v: stored) -> vec4f { return vec4f(v); }
+alias mask = vec4<bool>; // .scalar: bool
+alias stored = vec4f; // .scalar: f32 // .half: vec2u // .packed: vec2u
+fn wide(v: stored) -> lanes { return v; } // .half: fn wide(v: stored) -> vec4f { return vec4f(bitcast<vec4<f16>>(v)); }
 // .packed: fn wide(v: stored) -> vec4f { return vec4f(unpack2x16float(v.x), unpack2x16float(v.y)); }
-fn narrow(v: lanes) -> stored { return v; } // .half: fn narrow(v: vec4f) -> stored { return vec4<f16>(v); }
+fn narrow(v: lanes) -> stored { return v; } // .half: fn narrow(v: vec4f) -> stored { return bitcast<vec2u>(vec4<f16>(v)); }
 // .packed: fn narrow(v: vec4f) -> stored { return vec2u(pack2x16float(v.xy), pack2x16float(v.zw)); }
+
+// v > 0. The f16 twins look at the bits, which run from 1 to those of infinity: LLVM would compare f16 with f16, one lane at a time.
+fn above_zero(v: lanes) -> mask { return v > lanes(0.0); } // .half: fn above_zero(v: vec4f) -> mask { return bitcast<vec4u>(v) - 1u < vec4u(0x7f800000u); }
+// .packed: fn above_zero(v: vec4f) -> mask { return bitcast<vec4u>(v) - 1u < vec4u(0x7f800000u); }
 
 override WORKGROUP: u32 = 64;
 override RELU: bool = false;
@@ -231,7 +236,7 @@ fn gradient_sums_residual(@builtin(global_invocation_id) id: vec3u, @builtin(num
   var sum = lanes(0.0);
   var product = lanes(0.0);
   for (var n = stripe.rows; n > 0u; n -= 1u) {
-    let g = select(lanes(0.0), wide(dy[i]), wide(out[i]) > lanes(0.0));
+    let g = select(lanes(0.0), wide(dy[i]), above_zero(wide(out[i])));
     sum += g;
     product += g * (wide(x[i]) - mean);
     i += columns;
@@ -330,7 +335,7 @@ fn backward_x_residual(@builtin(global_invocation_id) id: vec3u, @builtin(num_wo
   let c = coefficients_in[3u * columns + column];
   var i = stripe.at;
   for (var n = stripe.rows; n > 0u; n -= 1u) {
-    let g = select(lanes(0.0), wide(gradient[i]), wide(out[i]) > lanes(0.0));
+    let g = select(lanes(0.0), wide(gradient[i]), above_zero(wide(out[i])));
     dx[i] = narrow(a * g + (b * (wide(x[i]) - mean) + c));
     dresidual[i] = narrow(g);
     i += columns;

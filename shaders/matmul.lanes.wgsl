@@ -17,8 +17,8 @@ enable subgroups;
 
 // .half: enable f16;
 
-alias stored = vec4f; // .half: vec4<f16> // .packed: vec2u
-fn wide(v: stored) -> vec4f { return v; } // .half: fn wide(v: stored) -> vec4f { return vec4f(v); }
+alias stored = vec4f; // .half: vec2u // .packed: vec2u
+fn wide(v: stored) -> vec4f { return v; } // .half: fn wide(v: stored) -> vec4f { return vec4f(bitcast<vec4<f16>>(v)); }
 // .packed: fn wide(v: stored) -> vec4f { return vec4f(unpack2x16float(v.x), unpack2x16float(v.y)); }
 
 override WORKGROUP: u32 = 8;

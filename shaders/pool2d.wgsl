@@ -17,10 +17,10 @@
 
 alias lanes = vec4f; // .scalar: f32
 alias indices = vec4u; // .scalar: u32
-alias stored = vec4f; // .scalar: f32 // .half: vec4<f16> // .packed: vec2u
-fn wide(v: stored) -> lanes { return v; } // .half: fn wide(v: stored) -> vec4f { return vec4f(v); }
+alias stored = vec4f; // .scalar: f32 // .half: vec2u // .packed: vec2u
+fn wide(v: stored) -> lanes { return v; } // .half: fn wide(v: stored) -> vec4f { return vec4f(bitcast<vec4<f16>>(v)); }
 // .packed: fn wide(v: stored) -> vec4f { return vec4f(unpack2x16float(v.x), unpack2x16float(v.y)); }
-fn narrow(v: lanes) -> stored { return v; } // .half: fn narrow(v: vec4f) -> stored { return vec4<f16>(v); }
+fn narrow(v: lanes) -> stored { return v; } // .half: fn narrow(v: vec4f) -> stored { return bitcast<vec2u>(vec4<f16>(v)); }
 // .packed: fn narrow(v: vec4f) -> stored { return vec2u(pack2x16float(v.xy), pack2x16float(v.zw)); }
 
 override WORKGROUP: u32 = 64;
@@ -84,8 +84,12 @@ fn max_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups
       var from_at = corner + (r - rows.low) * line;
       for (var s = columns.low; s < columns.high; s++) {
         let value = wide(x[from_at]);
-        place = select(place, indices(r * params.kernel.y + s), value > best);
-        best = max(best, value);
+        // In f16 the difference is asked, of f32, for the same reason as in relu.wgsl.
+        let larger = value > best; // .half: let larger = value - best > vec4f(0.0);
+        // .packed: let larger = value - best > vec4f(0.0);
+        place = select(place, indices(r * params.kernel.y + s), larger);
+        best = max(best, value); // .half: best = select(best, value, larger);
+        // .packed: best = select(best, value, larger);
         from_at += params.columns;
       }
     }
