@@ -1,10 +1,10 @@
-import { batchNormRelu, persistent, record, type Tensor } from "@roentgen/tensor";
-import { bench } from "./harness.ts";
-import { noise } from "./noise.ts";
+import { batchNormRelu, persistent, record, tensor, type Tensor } from "@roentgen/tensor";
+import { bench, bestMs, valuesOf } from "./harness.ts";
+import { probeOf, values } from "./peers/values.ts";
+import { geometricMean } from "./sampling.ts";
 
 /** Channels and side at 224 pixels: the widest output of a bottleneck, and the stem. */
 const shapes = [[256, 56], [64, 112]] as const;
-const batch = 4;
 const units = 4;
 /**
  * Times the activation crosses memory at least: statistics read it, normalising reads and writes it; backward reads it twice,
@@ -12,14 +12,17 @@ const units = 4;
  */
 const passes = 8;
 
-await bench("batch-norm", "how near to the speed of a copy are batch norm + ReLU, forward and backward in training?", async ({ device, measure, note, torch, print }) => {
+await bench("batch-norm", "how near to the speed of a copy are batch norm + ReLU, forward and backward in training?", async ({ device, peers, measure, compare, note, figure, target, print }) => {
   const { gpu } = device;
   if (!gpu) throw new Error("internal: a benchmark runs on a GPU.");
-  const peer = await torch("batch-norm", { batch, size: 224 });
+  const batch = device.info.software ? 4 : 64;
+  const shares: number[] = [];
   for (const [channels, side] of shapes) {
     const name = `${side}x${side}x${channels}`;
     const shape = [batch, side, side, channels];
-    const [x, dy, weight, bias] = [noise(device, shape), noise(device, shape), noise(device, [channels]), noise(device, [channels])];
+    const made = (what: string, of: readonly number[]) => tensor(device, values(what, of), of);
+    const [x, dy, weight, bias] = [made("x", shape), made("dy", shape), made("weight", [channels]), made("bias", [channels])];
+    const copied = made("dy", shape);
     const state = (label: string, size: number): Tensor => persistent(device, [size], label);
     const running = { mean: state("mean", channels), variance: state("variance", channels), count: state("count", 1) };
     for (const tensor of [x, weight, bias]) tensor.trainable = true;
@@ -29,28 +32,34 @@ await bench("batch-norm", "how near to the speed of a copy are batch norm + ReLU
       name: `the driver's copy, ${batch}x${name}`, units, bytes: 2 * bytes,
       async run() {
         const encoder = gpu.createCommandEncoder();
-        for (let i = 0; i < units; i++) encoder.copyBufferToBuffer(x.buffer.memory.gpu, 0, dy.buffer.memory.gpu, 0, bytes);
+        for (let i = 0; i < units; i++) encoder.copyBufferToBuffer(x.buffer.memory.gpu, 0, copied.buffer.memory.gpu, 0, bytes);
         gpu.queue.submit([encoder.finish()]);
         await device.idle();
       },
     });
 
+    // All gradients, of which x's is returned.
     const normed = record(device, "batch norm", () => Array.from({ length: units }, () => {
       const y = batchNormRelu(x, weight, bias, null, { running, train: true });
       return (y.node?.gradients ?? []).map((gradientOf) => gradientOf?.(dy));
-    }).at(-1), []);
-    const both = await measure({
-      name: `forward + backward ${batch}x${name}`, units, bytes: passes * bytes,
+    }).at(-1)?.[0], []);
+    const both = await compare({
+      name: `forward + backward ${batch}x${name}`, units, bytes: passes * bytes, work: { kind: "batch-norm", batch, side, channels }, tolerance: 1e-4, among: peers.filter((peer) => peer !== "ort"),
       async run() {
         normed.run();
         await device.idle();
       },
+      async probe() {
+        return probeOf((await normed.run()?.floats()) ?? []);
+      },
     });
     normed.dispose();
-    note(`${name}: share of the copy's bandwidth`, (both.gigabytesPerSecond ?? NaN) / (copy.gigabytesPerSecond ?? NaN), "");
-    if (peer) note(`${name}: PyTorch, forward + backward`, peer[name] ?? NaN, "ms");
-    for (const made of [x, dy, weight, bias, ...Object.values(running)]) made.dispose();
+    shares.push((both.roentgen.gigabytesPerSecond ?? NaN) / (copy.gigabytesPerSecond ?? NaN));
+    note(`${name}: share of the copy's bandwidth`, shares.at(-1) ?? NaN, "");
+    figure({ name: `batch norm + ReLU, both ways, ${batch}x${name}`, unit: "ms", better: "less", values: valuesOf(both, bestMs) });
+    for (const tensor of [x, dy, weight, bias, copied, ...Object.values(running)]) tensor.dispose();
     device.trim();
     print("");
   }
+  target("batch norm + ReLU, share of the copy", geometricMean(shares));
 });

@@ -1,21 +1,22 @@
 import type { Device } from "@roentgen/gpu";
-import { conv2d, record } from "@roentgen/tensor";
-import { bench, type Case, geometricMean, repeatsFor } from "./harness.ts";
-import { noise } from "./noise.ts";
+import { conv2d, record, tensor } from "@roentgen/tensor";
+import { bench, type Comparison } from "./harness.ts";
+import type { ConvWork } from "./peers/protocol.ts";
+import { probeOf, values } from "./peers/values.ts";
 import { type ConvShape, resnet50Shapes } from "./resnet-shapes.ts";
+import { geometricMean, repeatsFor } from "./sampling.ts";
+import type { TargetName } from "./targets.ts";
 
 const directions = ["forward", "dgrad", "wgrad"] as const;
 type Direction = (typeof directions)[number];
 
-/** GFLOP/s as the geometric mean over the shapes, on a software driver with two cores. */
-const floor = 15;
-const [batch, size] = [4, 64];
-
 /** One direction of one shape: the op with all it launches (packing, partial sums), several times in a recorded plan. */
-function caseOf(device: Device, direction: Direction, { name, side, inputs, outputs, kernel, stride, padding, result, flops }: ConvShape): Case & { dispose(): void } {
-  const x = noise(device, [batch, side, side, inputs]);
-  const weight = noise(device, [outputs, kernel, kernel, inputs]);
-  const dy = noise(device, [batch, result, result, outputs]);
+function caseOf(device: Device, direction: Direction, shape: ConvShape): Comparison & { dispose(): void } {
+  const { name, batch, side, inputs, outputs, kernel, stride, padding, result, flops } = shape;
+  const made = (what: string, of: readonly number[]) => tensor(device, values(what, of), of);
+  const x = made("x", [batch, side, side, inputs]);
+  const weight = made("w", [outputs, kernel, kernel, inputs]);
+  const dy = made("dy", [batch, result, result, outputs]);
   x.trainable = weight.trainable = true;
   const forward = () => conv2d(x, weight, null, { stride, padding });
   // The gradient functions of an eager forward pass: recorded, they launch one direction and nothing else.
@@ -24,31 +25,55 @@ function caseOf(device: Device, direction: Direction, { name, side, inputs, outp
   const units = repeatsFor(flops);
   const once = { forward, dgrad: () => dx?.(dy), wgrad: () => dweight?.(dy) }[direction];
   const step = record(device, name, () => Array.from({ length: units }, once).at(-1), []);
+  const work: ConvWork = { kind: "conv", direction, batch, side, inputs, outputs, kernel, stride, padding, result };
   return {
-    name: `${direction} ${name}`, units, flops,
+    name: `${direction} ${name}`, units, flops, work, tolerance: 1e-4,
     async run() {
       step.run();
       await device.idle();
     },
+    async probe() {
+      const out = step.run();
+      if (!out) throw new Error("internal: a direction without a result.");
+      return probeOf(await out.floats());
+    },
     dispose() {
       step.dispose();
-      for (const made of [x, weight, dy, y]) made.dispose();
+      for (const tensor of [x, weight, dy, y]) tensor.dispose();
     },
   };
 }
 
-await bench("conv2d", `how fast are the convolutions of ResNet-50 at batch ${batch}, ${size} pixels, in each direction?`, async ({ device, measure, floor: state, note, torch, print }) => {
-  const reached: Record<Direction, number[]> = { forward: [], dgrad: [], wgrad: [] };
+await bench("conv2d", "how fast are the convolutions of ResNet-50, in each direction?", async ({ device, peers, compare, figure, target, print }) => {
+  // What keeps two cores busy says nothing of a GPU.
+  const [batch, size] = device.info.software ? [4, 64] : [64, 224];
+  /** GFLOP/s by direction and engine, of every shape that the engine did. */
+  const reached = new Map<Direction, { shape: ConvShape; rates: Record<string, number> }[]>(directions.map((direction) => [direction, []]));
   for (const shape of resnet50Shapes(batch, size)) {
     for (const direction of directions) {
       const test = caseOf(device, direction, shape);
-      reached[direction].push((await measure(test)).gflopPerSecond ?? NaN);
+      // ONNX Runtime has no gradients.
+      const compared = await compare({ ...test, among: peers.filter((peer) => peer !== "ort" || direction === "forward") });
+      reached.get(direction)?.push({ shape, rates: Object.fromEntries(Object.entries(compared).map(([engine, { gflopPerSecond = NaN }]) => [engine, gflopPerSecond])) });
       test.dispose();
       device.trim();
     }
   }
-  print("geometric means over the shapes");
-  for (const direction of directions) state(direction, geometricMean(reached[direction]), floor, "GFLOP/s");
-  const peer = await torch("conv", { batch, size });
-  for (const direction of directions) if (peer) note(`PyTorch ${direction}`, peer[direction] ?? NaN, "GFLOP/s");
+  print(`geometric means over the shapes at batch ${batch}, ${size} pixels`);
+  for (const direction of directions) {
+    const rows = reached.get(direction) ?? [];
+    const all = means(rows.map(({ rates }) => rates));
+    figure({ name: `convolution ${direction}, ResNet-50's shapes`, unit: "GFLOP/s", better: "more", values: all });
+    target(`convolution ${direction}` satisfies TargetName, all.roentgen ?? NaN);
+    const square = means(rows.filter(({ shape }) => shape.kernel === 3 && shape.stride === 1).map(({ rates }) => rates));
+    figure({ name: `convolution ${direction}, 3x3 stride 1`, unit: "GFLOP/s", better: "more", values: square });
+    target(`3x3 stride 1 ${direction}` satisfies TargetName, square.roentgen ?? NaN);
+    if (all.tfjs !== undefined) target(`convolution ${direction} against tfjs` satisfies TargetName, (all.roentgen ?? NaN) / all.tfjs);
+  }
 });
+
+/** Geometric means by engine; an engine that left out a shape has none. */
+function means(rows: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const engines = Object.keys(rows[0] ?? {}).filter((engine) => rows.every((row) => engine in row));
+  return Object.fromEntries(engines.map((engine) => [engine, geometricMean(rows.map((row) => row[engine] ?? NaN))]));
+}

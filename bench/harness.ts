@@ -1,15 +1,18 @@
-// What every benchmark here shares: a device, benchmark.js (deferred: each repetition ends when the queue is idle), medians and
-// quartiles, floors, PyTorch on the same work in the same run, and one line of facts without which a figure means nothing.
+// What every benchmark here shares: a device, times by benchmark.js with medians and quartiles, peers on the same work in turn with
+// ours, targets, and one line of facts without which a figure means nothing.
 //
-//   npm run bench -- conv2d --json results.json --budget 2 --rounds 3
+//   npm run bench -- conv2d --peers torch,tfjs --json results.json --budget 2 --rounds 3
 
-import { execFile } from "node:child_process";
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
-import { type Device } from "@roentgen/gpu";
+import type { Device } from "@roentgen/gpu";
 import { openDevice } from "@roentgen/gpu/node";
-import Benchmark from "benchmark";
+import { explained, type PeerName, peerNames, PeerProcess } from "./peer-process.ts";
+import type { Answer, Work } from "./peers/protocol.ts";
+import { probeError } from "./peers/values.ts";
+import { type BenchmarkResult, type Figure, ours, ratio, type Result, write } from "./results.ts";
+import { quantile, sample } from "./sampling.ts";
+import { limitOn, type TargetName, targets } from "./targets.ts";
 
 export interface Case {
   readonly name: string;
@@ -22,92 +25,181 @@ export interface Case {
   readonly bytes?: number;
 }
 
-/** Times of one unit in milliseconds. */
-export interface Result {
-  readonly name: string;
-  readonly samples: number;
-  readonly medianMs: number;
-  readonly minMs: number;
-  readonly lowerQuartileMs: number;
-  readonly upperQuartileMs: number;
-  readonly gflopPerSecond?: number;
-  readonly gigabytesPerSecond?: number;
+export interface Comparison extends Case {
+  /** The same work, as the peers know it. */
+  readonly work: Work;
+  /** Some values of our result (`probeOf`), which the peers' must agree with. */
+  readonly probe?: () => Promise<readonly number[]>;
+  /** The largest difference allowed, against the largest value. */
+  readonly tolerance?: number;
+  /** Our losses so far, of training. */
+  readonly losses?: () => Promise<readonly number[]>;
+  /** Only these of the peers that were asked for. */
+  readonly among?: readonly PeerName[];
 }
 
-export interface Floor {
-  readonly what: string;
-  readonly value: number;
-  readonly unit: string;
-  readonly floor: number;
-  readonly holds: boolean;
-}
+/** Results by engine: ours under "roentgen", and each peer that does the work. */
+export type Compared = { readonly roentgen: Result } & Readonly<Record<string, Result>>;
 
 export interface Bench {
   readonly device: Device;
-  /** Alternating rounds of ours and PyTorch's. */
+  /** Alternating rounds of ours and the peers'. */
   readonly rounds: number;
-  /** Seconds a case may take. */
+  /** Seconds that an engine may take for a case, all rounds together. */
   readonly budget: number;
+  readonly peers: readonly PeerName[];
+  /** Ours alone. */
   measure(test: Case): Promise<Result>;
-  /** Prints and keeps any figure. */
+  /** Ours and the peers, in turn. */
+  compare(test: Comparison): Promise<Compared>;
+  /** A figure of several engines, to be kept over time. */
+  figure(figure: Figure): void;
+  /** Prints and keeps any number. */
   note(what: string, value: number, unit: string): void;
-  /** States a floor (or, with `atMost`, a ceiling) and whether it holds. */
-  floor(what: string, value: number, limit: number, unit: string, options?: { readonly atMost?: boolean }): void;
-  /** What PyTorch reaches on the CPU with two threads, by the names torch_peer.py prints; null where there is no PyTorch. */
-  torch(work: string, options?: Readonly<Record<string, number>>): Promise<Readonly<Record<string, number>> | null>;
+  /** States the target of this name and whether the value holds it; where the adapter has none, a note. */
+  target(name: TargetName, value: number): void;
+  /** A peer that was asked for and did not do some work. */
+  missing(engine: string, what: string, why: string): void;
   print(line: string): void;
 }
 
-/** Runs one benchmark file: opens a device, measures, prints, and writes `--json`. The exit code is 1 where a floor does not hold. */
+/** A peer slower than this takes part in the first round alone. */
+const slowMs = 3000;
+
+/** Runs one benchmark file: opens a device, measures, prints, writes `--out`. The exit status is 1 where a target or check does not hold. */
 export async function bench(name: string, question: string, body: (bench: Bench) => Promise<void>): Promise<void> {
-  const { values } = parseArgs({
-    options: { json: { type: "string" }, budget: { type: "string", default: "1" }, rounds: { type: "string", default: "3" } },
-  });
-  const [budget, rounds] = [positive("budget", values.budget), positive("rounds", values.rounds)];
+  const { budget, rounds, peers, out } = options();
+  const start = performance.now();
   const device = await openDevice();
-  const results: Result[] = [];
-  const floors: Floor[] = [];
-  const notes: { what: string; value: number; unit: string }[] = [];
-  const torch: { work: string; options: Readonly<Record<string, number>>; figures: Readonly<Record<string, number>> }[] = [];
+  const kept: Mutable<BenchmarkResult> = { name, question, seconds: 0, engines: {}, results: [], figures: [], targets: [], checks: [], notes: [], missing: [] };
   const print = (line: string) => void process.stdout.write(`${line}\n`);
   const { description, device: adapterName, subgroupSize, toggles } = device.info;
-  const machine = { adapter: description || adapterName, subgroupSize, toggles, node: process.version, cpu: cpus()[0]?.model ?? "unknown", cores: cpus().length };
+  kept.engines[ours] = { version: process.env.npm_package_version ?? "0.1.0", backend: description || adapterName, toggles: [...toggles] };
   print(`${name}: ${question}`);
-  print(`adapter ${machine.adapter}, subgroups of ${subgroupSize || "mixed size"}, toggles ${toggles.join(" ") || "none"}; Node ${machine.node}; ${machine.cores} x ${machine.cpu}`);
+  print(`adapter ${description || adapterName}, subgroups of ${subgroupSize || "mixed size"}, toggles ${toggles.join(" ") || "none"}; Node ${process.version}; ${cpus().length} x ${cpus()[0]?.model ?? "unknown"}`);
 
-  await body({
-    device, rounds, budget, print,
-    async measure(test) {
-      const result = summary(test, await sample(test, budget));
-      results.push(result);
-      print(line(result));
-      return result;
-    },
-    note(what, value, unit) {
-      notes.push({ what, value, unit });
-      print(`  ${what}: ${figure(value)} ${unit}`);
-    },
-    floor(what, value, limit, unit, { atMost = false } = {}) {
-      const holds = atMost ? value <= limit : value >= limit;
-      floors.push({ what, value, unit, floor: limit, holds });
-      print(`${holds ? "PASS" : "FAIL"}  ${what}: ${figure(value)} ${unit} (${atMost ? "at most" : "at least"} ${limit})`);
-      if (!holds) process.exitCode = 1;
-    },
-    async torch(work, options = {}) {
-      const figures = await askTorch(work, { ...options, budget });
-      if (!figures) print("  PyTorch not found: set ROENTGEN_PYTHON to a Python that has it");
-      else torch.push({ work, options, figures });
-      return figures;
-    },
-  });
-  device.close();
-  if (values.json) merge(values.json, name, { question, machine, budgetSeconds: budget, results, notes, floors, torch });
+  const processes = new Map<PeerName, PeerProcess>();
+  /** Peers that are not there at all. */
+  const absent = new Set<PeerName>();
+  const missing = (engine: string, what: string, why: string) => {
+    kept.missing.push({ engine, what, why: why.slice(0, 2000) });
+    print(`  ${engine}: ${what}: ${why.split("\n")[0]}`);
+  };
+  const check = (test: string, engine: string, what: BenchmarkResult["checks"][number]["what"], error: number, tolerance: number) => {
+    const holds = error <= tolerance;
+    kept.checks.push({ case: test, engine, what, error: Number.isFinite(error) ? error : null, tolerance, holds });
+    if (holds) return;
+    print(`FAIL  ${test}: ${engine} and ours differ: ${what}, ${error.toPrecision(2)} of the largest (at most ${tolerance})`);
+    process.exitCode = 1;
+  };
+  async function ask(engine: PeerName, test: Comparison, round: number): Promise<Answer | null> {
+    if (absent.has(engine)) return null;
+    let peer = processes.get(engine);
+    if (!peer) processes.set(engine, (peer = new PeerProcess(engine)));
+    try {
+      kept.engines[engine] ??= await peer.facts.then(({ version, backend, toggles: used }) => ({ version, backend, toggles: [...used] }));
+      const answer = await peer.ask({ work: test.work, units: test.units ?? 1, budgetSeconds: budget / rounds, minSamples: fewest(rounds), warmUp: round === 0 ? 2 : 1 });
+      if ("samples" in answer) return answer;
+      missing(engine, test.name, answer.unsupported ?? explained(engine, answer.error ?? "no reason given"));
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      missing(engine, kept.engines[engine] ? test.name : "did not start", explained(engine, why));
+      if (!kept.engines[engine]) absent.add(engine);
+      processes.delete(engine);
+    }
+    return null;
+  }
+  const note = (what: string, value: number, unit: string) => {
+    kept.notes.push({ what, value, unit });
+    print(`  ${what}: ${number(value)} ${unit}`);
+  };
+  const keep = (result: Result): Result => {
+    kept.results.push(result);
+    print(line(result));
+    return result;
+  };
+
+  try {
+    await body({
+      device, rounds, budget, peers, print, missing,
+      async measure(test) {
+        return keep(summary(ours, test, [await sample(test.run, { budgetSeconds: budget })]));
+      },
+      async compare(test) {
+        const samples = new Map<string, number[][]>([[ours, []]]);
+        const among = peers.filter((peer) => test.among?.includes(peer) ?? true);
+        const out = new Set<PeerName>();
+        let probe: readonly number[] | null = null;
+        const firstLosses = new Map<string, number>();
+        const lastLosses = new Map<string, number>();
+        for (let round = 0; round < rounds; round++) {
+          samples.get(ours)?.push(await sample(test.run, { budgetSeconds: budget / rounds, minSamples: fewest(rounds), warmUp: round === 0 ? 2 : 1 }));
+          for (const engine of among.filter((peer) => !out.has(peer))) {
+            const answer = await ask(engine, test, round);
+            if (!answer) {
+              out.add(engine);
+              continue;
+            }
+            samples.set(engine, [...(samples.get(engine) ?? []), answer.samples.map((ms) => ms * (test.units ?? 1))]);
+            if (quantile([...answer.samples].sort((a, b) => a - b), 0.5) > slowMs) out.add(engine);
+            if (answer.probe && test.probe) check(test.name, engine, "values", probeError((probe ??= await test.probe()), answer.probe), test.tolerance ?? 1e-4);
+            if (answer.losses?.length) {
+              firstLosses.set(engine, answer.losses[0] ?? NaN);
+              lastLosses.set(engine, answer.losses.at(-1) ?? NaN);
+            }
+          }
+        }
+        if (test.losses) {
+          const losses = await test.losses();
+          const first = losses[0] ?? NaN;
+          firstLosses.set(ours, first);
+          lastLosses.set(ours, losses.at(-1) ?? NaN);
+          for (const [engine, value] of firstLosses) {
+            if (engine !== ours) check(test.name, engine, "first loss", Math.abs(value - first) / Math.abs(first), test.tolerance ?? 1e-3);
+            check(test.name, engine, "loss falls", (lastLosses.get(engine) ?? NaN) < value ? 0 : 1, 0);
+          }
+        }
+        return Object.fromEntries([...samples].map(([engine, all]) => [engine, keep(summary(engine, test, all))])) as Compared;
+      },
+      figure(figure) {
+        kept.figures.push(figure);
+        print(`  ${figure.name}: ${Object.entries(figure.values).map(([engine, value]) => `${engine} ${number(value)}${times(figure, engine)}`).join(", ")} ${figure.unit}`);
+      },
+      note,
+      target(what, value) {
+        const { unit, ...rest } = targets[what];
+        const limit = limitOn(what, device.info);
+        if (!Number.isFinite(value)) return missing(ours, what, `internal: it is ${value}`);
+        if (limit === null) return note(what, value, unit);
+        const atMost = "atMost" in rest;
+        const holds = atMost ? value <= limit : value >= limit;
+        kept.targets.push({ what, value, unit, limit, atMost, holds });
+        print(`${holds ? "PASS" : "FAIL"}  ${what}: ${number(value)} ${unit} (${atMost ? "at most" : "at least"} ${limit})`);
+        if (!holds) process.exitCode = 1;
+      },
+    });
+  } finally {
+    for (const peer of processes.values()) peer.close();
+    device.close();
+    kept.seconds = (performance.now() - start) / 1e3;
+    if (out) write(out, JSON.stringify(kept));
+  }
 }
 
-export const geometricMean = (values: readonly number[]): number => Math.exp(values.reduce((sum, v) => sum + Math.log(v), 0) / values.length);
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** How often to repeat work of `flops` within one plan, so that encoding and waiting are small beside it. */
-export const repeatsFor = (flops: number): number => Math.max(1, Math.min(64, Math.ceil(5e8 / flops)));
+/** Samples of a round, at least: five over all rounds. */
+const fewest = (rounds: number): number => Math.max(2, Math.ceil(5 / rounds));
+
+function options() {
+  const { values } = parseArgs({
+    options: { out: { type: "string" }, budget: { type: "string", default: "1" }, rounds: { type: "string", default: "3" }, peers: { type: "string", default: "torch" } },
+  });
+  const peers = values.peers.split(",").filter((peer) => peer !== "");
+  const unknown = peers.filter((peer) => !(peerNames as readonly string[]).includes(peer));
+  if (unknown.length > 0) throw new Error(`--peers: no peer ${unknown.join(", ")}; there are ${peerNames.join(", ")}.`);
+  return { budget: positive("budget", values.budget), rounds: Math.ceil(positive("rounds", values.rounds)), peers: peers as PeerName[], out: values.out };
+}
 
 function positive(name: string, text: string): number {
   const value = Number(text);
@@ -115,67 +207,37 @@ function positive(name: string, text: string): number {
   return value;
 }
 
-/** Milliseconds of a repetition, many times, after two that warm caches and compile. */
-async function sample({ run }: Case, budget: number): Promise<number[]> {
-  await run();
-  await run();
-  const inner: number[] = [];
-  const outer = await new Promise<number[]>((resolve, reject) => {
-    const timed = new Benchmark({
-      defer: true, maxTime: budget, minSamples: 5,
-      fn(deferred: { resolve(): void }) {
-        run().then((ms) => {
-          if (ms !== undefined) inner.push(ms);
-          deferred.resolve();
-        }, reject);
-      },
-      onComplete: () => resolve((timed.stats?.sample ?? []).map((seconds) => 1e3 * seconds)),
-    });
-    timed.run({ async: true });
-  });
-  return inner.length > 0 ? inner : outer;
-}
-
-function summary({ name, units = 1, flops, bytes }: Case, samples: readonly number[]): Result {
-  const sorted = samples.map((ms) => ms / units).sort((a, b) => a - b);
-  const medianMs = quantile(sorted, 0.5);
+/** Of one engine's samples, round by round, in milliseconds of a repetition. */
+export function summary(engine: string, { name, units = 1, flops, bytes }: Omit<Case, "run">, rounds: readonly (readonly number[])[]): Result {
+  const sortedRounds = rounds.map((samples) => samples.map((ms) => ms / units).sort((a, b) => a - b));
+  const sorted = sortedRounds.flat().sort((a, b) => a - b);
+  const roundMediansMs = sortedRounds.map((samples) => quantile(samples, 0.5));
+  // Whatever else runs on the machine only ever slows: the best round is the least disturbed one.
+  const best = Math.min(...roundMediansMs);
   return {
-    name, medianMs, samples: sorted.length, minMs: quantile(sorted, 0), lowerQuartileMs: quantile(sorted, 0.25), upperQuartileMs: quantile(sorted, 0.75),
-    ...(flops === undefined ? {} : { gflopPerSecond: flops / medianMs / 1e6 }),
-    ...(bytes === undefined ? {} : { gigabytesPerSecond: bytes / medianMs / 1e6 }),
+    case: name, engine, samples: sorted.length, roundMediansMs,
+    medianMs: quantile(sorted, 0.5), minMs: quantile(sorted, 0), lowerQuartileMs: quantile(sorted, 0.25), upperQuartileMs: quantile(sorted, 0.75),
+    ...(flops === undefined ? {} : { gflopPerSecond: flops / best / 1e6 }),
+    ...(bytes === undefined ? {} : { gigabytesPerSecond: bytes / best / 1e6 }),
   };
 }
 
-/** Of sorted values, interpolated. */
-function quantile(sorted: readonly number[], q: number): number {
-  const at = q * (sorted.length - 1);
-  const [low, high] = [sorted[Math.floor(at)] ?? NaN, sorted[Math.ceil(at)] ?? NaN];
-  return low + (high - low) * (at - Math.floor(at));
-}
+/** The median of the best round. */
+export const bestMs = ({ roundMediansMs }: Result): number => Math.min(...roundMediansMs);
 
-const figure = (value: number): string => (Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3));
+/** A figure's values: `of` each engine's result. */
+export const valuesOf = (compared: Compared, of: (result: Result) => number): Record<string, number> =>
+  Object.fromEntries(Object.entries(compared).map(([engine, result]) => [engine, of(result)]));
 
-function line({ name, samples, medianMs, minMs, lowerQuartileMs, upperQuartileMs, gflopPerSecond, gigabytesPerSecond }: Result): string {
-  const rates = [gflopPerSecond === undefined ? "" : `${figure(gflopPerSecond)} GFLOP/s`, gigabytesPerSecond === undefined ? "" : `${figure(gigabytesPerSecond)} GB/s`];
-  return `  ${name.padEnd(44)} ${figure(medianMs).padStart(7)} ms  min ${figure(minMs)}, quartiles ${figure(lowerQuartileMs)} to ${figure(upperQuartileMs)}, n ${samples}  ${rates.filter(Boolean).join(", ")}`;
-}
+const times = (figure: Figure, engine: string): string => {
+  const faster = engine === ours ? null : ratio(figure, engine);
+  return faster === null ? "" : ` (ours ${faster.toPrecision(3)}x)`;
+};
 
-function askTorch(work: string, options: Readonly<Record<string, number>>): Promise<Record<string, number> | null> {
-  const script = new URL("./torch_peer.py", import.meta.url).pathname;
-  const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const env = { ...process.env, OMP_NUM_THREADS: "2", MKL_NUM_THREADS: "2" };
-  return new Promise((resolve, reject) => {
-    execFile(process.env.ROENTGEN_PYTHON ?? "python3", [script, work, ...flags], { env, timeout: 600_000 }, (error, stdout, stderr) => {
-      if (!error) resolve(JSON.parse(stdout) as Record<string, number>);
-      else if (/No module named 'torch'|ENOENT/.test(`${stderr} ${error.message}`)) resolve(null);
-      else reject(new Error(`torch_peer.py ${work} failed: ${stderr || error.message}`));
-    });
-  });
-}
+const number = (value: number): string => (Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3));
 
-/** Several benchmarks share one file: an object by benchmark name. */
-function merge(path: string, name: string, result: unknown): void {
-  const all = existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>) : {};
-  writeFileSync(`${path}.part`, `${JSON.stringify({ ...all, [name]: result }, null, 1)}\n`);
-  renameSync(`${path}.part`, path);
+function line({ case: name, engine, samples, medianMs, minMs, lowerQuartileMs, upperQuartileMs, gflopPerSecond, gigabytesPerSecond }: Result): string {
+  const rates = [gflopPerSecond === undefined ? "" : `${number(gflopPerSecond)} GFLOP/s`, gigabytesPerSecond === undefined ? "" : `${number(gigabytesPerSecond)} GB/s`];
+  const label = engine === ours ? name : `  ${engine}`;
+  return `  ${label.padEnd(44)} ${number(medianMs).padStart(7)} ms  min ${number(minMs)}, quartiles ${number(lowerQuartileMs)} to ${number(upperQuartileMs)}, n ${samples}  ${rates.filter(Boolean).join(", ")}`;
 }

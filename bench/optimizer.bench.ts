@@ -1,6 +1,6 @@
 import { Adam, dispose, init, materialize, Module, nameModules, Parameter } from "@roentgen/nn";
 import { emptyLike, record } from "@roentgen/tensor";
-import { bench } from "./harness.ts";
+import { bench, bestMs, valuesOf } from "./harness.ts";
 
 /** ResNet-50's parameters, in sixteen pieces. */
 const pieces = 16;
@@ -21,7 +21,7 @@ class Pieces extends Module {
   }
 }
 
-await bench("optimizer", "how near to the memory's bandwidth is one update of Adam over 25.6 million parameters?", async ({ device, measure, note, torch }) => {
+await bench("optimizer", "how near to the memory's bandwidth is one update of Adam over 25.6 million parameters?", async ({ device, peers, compare, figure, target }) => {
   const model = materialize(new Pieces(), device, { seed: 1 });
   const optimizer = new Adam(model.parameters(), { lr: 1e-4 });
   // In a training step the backward kernels write gradients where Adam reads them; here they are copied there. GPU timestamps
@@ -31,15 +31,15 @@ await bench("optimizer", "how near to the memory's bandwidth is one update of Ad
     device.copy(part.tensor.buffer, gradient.buffer);
     return [part.tensor, gradient];
   }))), []);
-  await measure({
-    name: "Adam, 25.6 million parameters", bytes, flops: 12 * pieces * elements,
+  const compared = await compare({
+    name: "Adam, 25.6 million parameters", bytes, flops: 12 * pieces * elements, work: { kind: "adam", pieces, elements }, among: peers.filter((peer) => peer.startsWith("torch")),
     async run() {
       const { dispatches } = await device.profile(step.plan, { repeats: 1 });
       return dispatches.filter((d) => d.label.startsWith("optimizer")).reduce((sum, d) => sum + d.timeMs, 0);
     },
   });
-  const peer = await torch("adam");
-  if (peer) note("PyTorch", peer.ms ?? NaN, "ms");
+  figure({ name: "Adam, 25.6 million parameters", unit: "ms", better: "less", values: valuesOf(compared, bestMs) });
+  if (compared.torch) target("Adam against PyTorch", bestMs(compared.roentgen) / bestMs(compared.torch));
   step.dispose();
   optimizer.dispose();
   dispose(model);

@@ -1,106 +1,79 @@
-"""What PyTorch reaches on the CPU with two threads, on the work of one benchmark. Prints one JSON object of numbers.
+"""PyTorch on the work of a benchmark, in a process of its own: requests on standard input, as peers/protocol.ts describes them.
 
-    python3 torch_peer.py conv|matmul|batch-norm|adam|resnet50|unet [--batch 4] [--size 64] [--budget 1]
+    python3 torch_peer.py [--device cpu|cuda] [--threads 2]
 
-Each figure is the median over repetitions within the budget (seconds), after two that warm up. float32 throughout.
-GFLOP counts: matrix product 2 M N K; convolution 2 N P Q K C R S for each of forward, dgrad, wgrad.
+float32 without TF32 unless the work's mode says so ("tf32", or "amp": float16 with a loss scale). Images are channels_last. On
+CUDA times come from device events.
 """
 import argparse
+import contextlib
 import json
 import math
-import statistics
+import os
+import re
+import sys
 import time
+import traceback
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 parser = argparse.ArgumentParser()
-parser.add_argument("work")
-parser.add_argument("--batch", type=int, default=4)
-parser.add_argument("--size", type=int, default=64)
-parser.add_argument("--budget", type=float, default=1.0)
+parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+parser.add_argument("--threads", type=int, default=2)
 args = parser.parse_args()
-torch.set_num_threads(2)
-torch.manual_seed(0)
+cuda = args.device == "cuda"
+device = torch.device(args.device)
+torch.set_num_threads(args.threads)
+torch.backends.cudnn.benchmark = True
+fused = {"fused": True} if cuda else {}
 
 
-def milliseconds(work):
-    for _ in range(2):
-        work()
-    times = []
-    end = time.perf_counter() + args.budget
-    while len(times) < 5 or (time.perf_counter() < end and len(times) < 1000):
-        start = time.perf_counter()
-        work()
-        times.append((time.perf_counter() - start) * 1e3)
-    return statistics.median(times)
+class Unsupported(Exception):
+    pass
 
 
-def images(channels, side, batch=None):
-    return torch.randn(batch or args.batch, channels, side, side).to(memory_format=torch.channels_last)
+# The same values as peers/values.ts.
+
+def hash_string(text):
+    value = 0x811C9DC5
+    for unit in text.encode("utf-16-le"):
+        value = ((value ^ unit) * 0x01000193) & 0xFFFFFFFF
+    return value
 
 
-# inputs, outputs, kernel, stride, side at 224 pixels
-SHAPES = [
-    (3, 64, 7, 2, 224), (64, 64, 1, 1, 56), (64, 64, 3, 1, 56), (64, 256, 1, 1, 56), (256, 64, 1, 1, 56), (256, 128, 1, 1, 56),
-    (128, 128, 3, 2, 56), (128, 512, 1, 1, 28), (256, 512, 1, 2, 56), (512, 128, 1, 1, 28), (128, 128, 3, 1, 28), (512, 256, 1, 1, 28),
-    (256, 256, 3, 2, 28), (256, 1024, 1, 1, 14), (512, 1024, 1, 2, 28), (1024, 256, 1, 1, 14), (256, 256, 3, 1, 14),
-    (1024, 512, 1, 1, 14), (512, 512, 3, 2, 14), (512, 2048, 1, 1, 7), (1024, 2048, 1, 2, 14), (2048, 512, 1, 1, 7), (512, 512, 3, 1, 7),
-]
+def mix32(counter):
+    # Products of 32-bit numbers wrap at 64 bits, which leaves their low 32 as they should be.
+    z = (counter + 0x9E3779B9) & 0xFFFFFFFF
+    z = ((z ^ (z >> 16)) * 0x21F0AAAD) & 0xFFFFFFFF
+    z = ((z ^ (z >> 15)) * 0x735A2D97) & 0xFFFFFFFF
+    return z ^ (z >> 15)
 
 
-def conv():
-    rates = {"forward": [], "dgrad": [], "wgrad": []}
-    for inputs, outputs, kernel, stride, side in SHAPES:
-        side, padding = max(kernel, side * args.size // 224), kernel // 2
-        x = images(inputs, side)
-        w = torch.randn(outputs, inputs, kernel, kernel).to(memory_format=torch.channels_last)
-        y = F.conv2d(x, w, stride=stride, padding=padding)
-        dy = torch.randn_like(y)
-        gflop = 2 * y.numel() * inputs * kernel * kernel / 1e9
-
-        def backward(mask):
-            torch.ops.aten.convolution_backward(dy, x, w, None, [stride] * 2, [padding] * 2, [1, 1], False, [0, 0], 1, mask)
-
-        for name, work in [
-            ("forward", lambda: F.conv2d(x, w, stride=stride, padding=padding)),
-            ("dgrad", lambda: backward([True, False, False])),
-            ("wgrad", lambda: backward([False, True, False])),
-        ]:
-            rates[name].append(gflop / milliseconds(work) * 1e3)
-    return {name: statistics.geometric_mean(values) for name, values in rates.items()}
+def draws(name, count):
+    return mix32((torch.arange(count, dtype=torch.int64) + hash_string(name)) & 0xFFFFFFFF)
 
 
-def matmul():
-    out = {}
-    for n in (512, 1024):
-        a, b = torch.randn(n, n), torch.randn(n, n)
-        out[str(n)] = 2 * n**3 / milliseconds(lambda: a @ b) / 1e6
-    return out
+def values(name, shape, bound=1.0):
+    return ((draws(name, math.prod(shape)).double() / 2**31 - 1) * bound).float().reshape(shape).to(device)
 
 
-def batch_norm():
-    out = {}
-    for channels, side in ((256, 56), (64, 112)):
-        side = side * args.size // 224
-        x = images(channels, side).requires_grad_(True)
-        norm, dy = nn.BatchNorm2d(channels), images(channels, side)
-
-        def step():
-            x.grad = None
-            norm.zero_grad(set_to_none=True)
-            F.relu(norm(x)).backward(dy)
-
-        out[f"{side}x{side}x{channels}"] = milliseconds(step)
-    return out
+def integers(name, shape, most):
+    return (draws(name, math.prod(shape)) % most).reshape(shape).to(device)
 
 
-def adam():
-    parameters = [torch.randn(25_557_032 // 16, requires_grad=True) for _ in range(16)]
-    for p in parameters:
-        p.grad = torch.randn_like(p)
-    return {"ms": milliseconds(torch.optim.Adam(parameters, lr=1e-4).step)}
+def first(x):
+    """[N, H, W, C] as [N, C, H, W] in the same memory, which is channels_last."""
+    return x.permute(0, 3, 1, 2)
+
+
+def probe_of(result):
+    flat = result.detach().float().reshape(-1)
+    count = min(256, flat.numel())
+    length = flat.numel() // count
+    at = [i * length + 31 * i % length for i in range(count)]
+    return flat[torch.tensor(at, device=flat.device)].tolist()
 
 
 class Bottleneck(nn.Module):
@@ -109,33 +82,32 @@ class Bottleneck(nn.Module):
         self.conv1, self.bn1 = nn.Conv2d(inputs, planes, 1, bias=False), nn.BatchNorm2d(planes)
         self.conv2, self.bn2 = nn.Conv2d(planes, planes, 3, stride, 1, bias=False), nn.BatchNorm2d(planes)
         self.conv3, self.bn3 = nn.Conv2d(planes, 4 * planes, 1, bias=False), nn.BatchNorm2d(4 * planes)
-        self.project = None
+        self.downsample = None
         if stride != 1 or inputs != 4 * planes:
-            self.project = nn.Sequential(nn.Conv2d(inputs, 4 * planes, 1, stride, bias=False), nn.BatchNorm2d(4 * planes))
+            self.downsample = nn.Sequential(nn.Conv2d(inputs, 4 * planes, 1, stride, bias=False), nn.BatchNorm2d(4 * planes))
 
     def forward(self, x):
         y = F.relu(self.bn1(self.conv1(x)), inplace=True)
         y = F.relu(self.bn2(self.conv2(y)), inplace=True)
-        return F.relu(self.bn3(self.conv3(y)) + (self.project(x) if self.project else x), inplace=True)
+        return F.relu(self.bn3(self.conv3(y)) + (self.downsample(x) if self.downsample else x), inplace=True)
 
 
 class ResNet50(nn.Module):
     def __init__(self, classes=None):
         super().__init__()
         self.conv1, self.bn1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64)
-        self.stages = nn.ModuleList()
         inputs = 64
         for i, blocks in enumerate((3, 4, 6, 3)):
             planes = 64 << i
             stage = [Bottleneck(inputs if b == 0 else 4 * planes, planes, 2 if i > 0 and b == 0 else 1) for b in range(blocks)]
-            self.stages.append(nn.Sequential(*stage))
+            self.add_module(f"layer{i + 1}", nn.Sequential(*stage))
             inputs = 4 * planes
         self.fc = nn.Linear(inputs, classes) if classes else None
 
     def features(self, x):
         out = [F.relu(self.bn1(self.conv1(x)), inplace=True)]
         y = F.max_pool2d(out[0], 3, 2, 1)
-        for stage in self.stages:
+        for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
             y = stage(y)
             out.append(y)
         return out
@@ -148,47 +120,215 @@ def conv_norm_relu(inputs, outputs):
     return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(True))
 
 
+class DecoderBlock(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.conv1, self.conv2 = conv_norm_relu(inputs, outputs), conv_norm_relu(outputs, outputs)
+
+    def forward(self, x):
+        return self.conv2(self.conv1(x))
+
+
 class UNet(nn.Module):
     def __init__(self):
         super().__init__()
         self.encoder = ResNet50()
-        widths = [(3072, 256), (768, 128), (384, 64), (128, 32), (32, 16)]
-        self.blocks = nn.ModuleList(nn.Sequential(conv_norm_relu(i, o), conv_norm_relu(o, o)) for i, o in widths)
-        self.head = nn.Conv2d(16, 1, 3, padding=1)
+        self.decoder = nn.Module()
+        self.decoder.blocks = nn.ModuleList(DecoderBlock(i, o) for i, o in [(3072, 256), (768, 128), (384, 64), (128, 32), (32, 16)])
+        self.segmentation_head = nn.Sequential(nn.Conv2d(16, 1, 3, padding=1))
 
     def forward(self, x):
         *skips, y = self.encoder.features(x)
-        for block, skip in zip(self.blocks, [*reversed(skips), None]):
+        for block, skip in zip(self.decoder.blocks, [*reversed(skips), None]):
             y = F.interpolate(y, scale_factor=2, mode="nearest")
             y = block(y if skip is None else torch.cat([y, skip], 1))
-        return self.head(y)
+        return self.segmentation_head(y)
 
 
-def training(model, x, loss_of):
-    model = model.to(memory_format=torch.channels_last).train()
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
+def model_of(name):
+    model = {"resnet50": lambda: ResNet50(10), "unet": UNet}[name]()
+    with torch.no_grad():
+        for path, p in model.named_parameters():
+            if p.dim() == 1:
+                p.fill_(1.0 if path.endswith(".weight") else 0.0)
+            elif p.dim() == 2:
+                p.copy_(values(path, list(p.shape), math.sqrt(6 / p.shape[1])))
+            else:
+                k, c, r, s = p.shape
+                p.copy_(first(values(path, [k, r, s, c], math.sqrt(6 / (c * r * s)))))
+    return model.to(device).to(memory_format=torch.channels_last)
 
-    def step():
+
+# Each prepares work and gives a dict: run, and optionally probe, losses, parameters.
+
+def conv(w):
+    n, side, c, k, r, stride, padding, result = (w[key] for key in ("batch", "side", "inputs", "outputs", "kernel", "stride", "padding", "result"))
+    x, filters = first(values("x", [n, side, side, c])), first(values("w", [k, r, r, c]))
+    dy = first(values("dy", [n, result, result, k]))
+
+    def backward(mask):
+        return torch.ops.aten.convolution_backward(dy, x, filters, None, [stride] * 2, [padding] * 2, [1, 1], False, [0, 0], 1, mask)
+
+    run = {
+        "forward": lambda: F.conv2d(x, filters, stride=stride, padding=padding),
+        "dgrad": lambda: backward([True, False, False])[0],
+        "wgrad": lambda: backward([False, True, False])[1],
+    }[w["direction"]]
+    return {"run": run, "probe": lambda: probe_of(run().permute(0, 2, 3, 1))}
+
+
+def matmul(w):
+    a, b = values("a", [w["n"]] * 2), values("b", [w["n"]] * 2)
+    return {"run": lambda: a @ b, "probe": lambda: probe_of(a @ b)}
+
+
+def batch_norm(w):
+    shape = [w["batch"], w["side"], w["side"], w["channels"]]
+    x, dy = first(values("x", shape)).requires_grad_(True), first(values("dy", shape))
+    norm = nn.BatchNorm2d(w["channels"]).to(device)
+    with torch.no_grad():
+        norm.weight.copy_(values("weight", [w["channels"]]))
+        norm.bias.copy_(values("bias", [w["channels"]]))
+
+    def run():
+        x.grad = None
+        norm.zero_grad(set_to_none=True)
+        F.relu(norm(x)).backward(dy)
+
+    def probe():
+        run()
+        return probe_of(x.grad.permute(0, 2, 3, 1))
+
+    return {"run": run, "probe": probe}
+
+
+def adam(w):
+    parameters = [values(f"parameter {i}", [w["elements"]]).requires_grad_(True) for i in range(w["pieces"])]
+    for i, p in enumerate(parameters):
+        p.grad = values(f"gradient {i}", [w["elements"]])
+    return {"run": torch.optim.Adam(parameters, lr=1e-4, **fused).step}
+
+
+def train(w):
+    mode = w.get("mode", "fp32")
+    if mode != "fp32" and not cuda:
+        raise Unsupported(f"{mode} needs CUDA")
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = mode == "tf32"
+    model = model_of(w["model"]).train()
+    n, size = w["batch"], w["size"]
+    x = first(values("images", [n, size, size, 3], 1.7))
+    if w["model"] == "resnet50":
+        target, loss_of = integers("labels", [n], 10), F.cross_entropy
+    else:
+        target, loss_of = first(integers("masks", [n, size, size, 1], 2).float()), F.binary_cross_entropy_with_logits
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4, **fused)
+    scaler = torch.amp.GradScaler("cuda", enabled=mode == "amp") if cuda else None
+    kept, losses = [], []
+
+    def run():
         optimizer.zero_grad(set_to_none=True)
-        loss_of(model(x)).backward()
-        optimizer.step()
+        with torch.autocast("cuda", dtype=torch.float16) if mode == "amp" else contextlib.nullcontext():
+            loss = loss_of(model(x), target)
+        kept.append(loss.detach())
+        if scaler:
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
+        else:
+            loss.backward()
+            optimizer.step()
 
-    parameters = sum(p.numel() for p in model.parameters())
-    ms = milliseconds(step)
-    return {"ms": ms, "imagesPerSecond": 1e3 * len(x) / ms, "parameters": parameters}
+    def read():
+        losses.extend(float(v) for v in kept)
+        kept.clear()
+        return losses
+
+    return {"run": run, "losses": read, "parameters": sum(p.numel() for p in model.parameters())}
 
 
-def resnet50():
-    target = torch.randint(0, 10, (args.batch,))
-    return training(ResNet50(10), images(3, args.size), lambda y: F.cross_entropy(y, target))
+def infer(w):
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    model = model_of(w["model"]).eval()
+    x = first(values("images", [w["batch"], w["size"], w["size"], 3], 1.7))
+
+    def run():
+        with torch.no_grad():
+            return model(x)
+
+    return {"run": run, "probe": lambda: probe_of(run())}
 
 
-def unet():
-    target = (torch.rand(args.batch, 1, args.size, args.size) > 0.5).float()
-    return training(UNet(), images(3, args.size), lambda y: F.binary_cross_entropy_with_logits(y, target))
+prepare = {"conv": conv, "matmul": matmul, "batch-norm": batch_norm, "adam": adam, "train": train, "infer": infer}
 
 
-work = {"conv": conv, "matmul": matmul, "batch-norm": batch_norm, "adam": adam, "resnet50": resnet50, "unet": unet}
-result = work[args.work]()
-assert all(math.isfinite(v) for v in result.values()), result
-print(json.dumps(result))
+def milliseconds(run, units):
+    if cuda:
+        start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        torch.cuda.synchronize()
+        start.record()
+        for _ in range(units):
+            run()
+        end.record()
+        torch.cuda.synchronize()
+        return start.elapsed_time(end) / units
+    start = time.perf_counter()
+    for _ in range(units):
+        run()
+    return (time.perf_counter() - start) * 1e3 / units
+
+
+def memory():
+    try:
+        status = open("/proc/self/status").read()
+        size = {name: 1024 * int(re.search(rf"{name}:\s*(\d+) kB", status)[1]) for name in ("VmRSS", "VmHWM")}
+        return {"rss": size["VmRSS"], "peak": size["VmHWM"]}
+    except OSError:
+        return {"rss": 0, "peak": None}
+
+
+def send(message):
+    sys.stdout.write("\x1e" + json.dumps(message) + "\n")
+    sys.stdout.flush()
+
+
+def main():
+    # Of the cores that PyTorch may use: a busy neighbour makes its threads wait for each other.
+    backend = torch.cuda.get_device_name() if cuda else f"CPU, {torch.get_num_threads()} threads"
+    send({"hello": {"version": torch.__version__, "backend": backend, "toggles": []}})
+    key, current = None, None
+    for line in sys.stdin:
+        request = json.loads(line)
+        work, units = request["work"], request["units"]
+        try:
+            ended, answer = None, {}
+            if key != json.dumps([work, units]):
+                key, current = None, None
+                if work["kind"] not in prepare:
+                    raise Unsupported("no " + work["kind"])
+                current = prepare[work["kind"]](work)
+                current["run"]()
+                if cuda:
+                    torch.cuda.synchronize()
+                key, ended = json.dumps([work, units]), int(time.time() * 1e3)
+            samples = []
+            if request["budgetSeconds"] > 0:
+                for _ in range(request["warmUp"]):
+                    milliseconds(current["run"], units)
+                end = time.perf_counter() + request["budgetSeconds"]
+                while len(samples) < request["minSamples"] or (time.perf_counter() < end and len(samples) < 10000):
+                    samples.append(milliseconds(current["run"], units))
+            if "probe" in current and ended is not None:
+                answer["probe"] = current["probe"]()
+            if "losses" in current:
+                answer["losses"] = current["losses"]()
+            if "parameters" in current:
+                answer["parameters"] = current["parameters"]
+            send({"id": request["id"], "samples": samples, "memory": memory(), "firstEndedAt": ended, **answer})
+        except Unsupported as why:
+            send({"id": request["id"], "unsupported": str(why)})
+        except Exception:
+            key, current = None, None
+            send({"id": request["id"], "error": traceback.format_exc()[-2000:]})
+
+
+main()

@@ -1,11 +1,14 @@
 import type { Device } from "@roentgen/gpu";
 import { resnet, unet } from "@roentgen/models";
 import { Adam, dispose, materialize, type Module } from "@roentgen/nn";
-import { backward, bceWithLogits, crossEntropy, record, spec, type Step, type Tensor } from "@roentgen/tensor";
-import { Rng, type Shape, sizeOf } from "@roentgen/core";
+import { backward, bceWithLogits, crossEntropy, noGrad, record, spec, type Step, type Tensor } from "@roentgen/tensor";
+import { type Shape, sizeOf } from "@roentgen/core";
+import { initial } from "./peers/networks.ts";
+import type { ModelName } from "./peers/protocol.ts";
+import { integers, values } from "./peers/values.ts";
 
 export interface Workload {
-  readonly name: "resnet50" | "unet";
+  readonly name: ModelName;
   readonly batch: number;
   readonly size: number;
 }
@@ -13,31 +16,56 @@ export interface Workload {
 export interface Training {
   readonly step: Step<Tensor>;
   readonly data: readonly [Float32Array, Float32Array | Uint32Array];
+  /** Trained numbers. */
+  readonly parameters: number;
   dispose(): void;
 }
 
+/** A model of ours with the weights that every engine begins with. */
+function modelOn(device: Device, name: ModelName): Module & { forward(x: Tensor): Tensor } {
+  const model = name === "resnet50" ? resnet({ depth: 50, classes: 10 }) : unet();
+  materialize<Module>(model, device, { seed: 1 });
+  for (const { kind, path, shape, tensor } of model.parameters()) if (kind === "weight") tensor.write(initial({ name: path, shape }));
+  return model;
+}
+
+/** The images that every engine is given. */
+export const images = (shape: Shape): Float32Array => values("images", shape, 1.7);
+
 /** A whole recorded training step with Adam: ResNet-50 with ten classes, or U-Net on a ResNet-50 with one mask. */
 export function training(device: Device, { name, batch, size }: Workload): Training {
-  const images: Shape = [batch, size, size, 3];
-  const [model, target, lossOf] = name === "resnet50"
-    ? [resnet({ depth: 50, classes: 10 }), spec("u32", [batch]), crossEntropy] as const
-    : [unet(), spec("f32", [batch, size, size, 1]), bceWithLogits] as const;
-  materialize<Module>(model, device, { seed: 1 });
+  const shape: Shape = [batch, size, size, 3];
+  const model = modelOn(device, name);
+  const [target, lossOf] = name === "resnet50" ? [spec("u32", [batch]), crossEntropy] as const : [spec("f32", [batch, size, size, 1]), bceWithLogits] as const;
   const optimizer = new Adam(model.parameters(), { lr: 1e-4 });
   const step = record(device, `${name} step`, (x, y) => {
     const loss = lossOf(model.forward(x), y);
     optimizer.step(backward(loss));
     return loss;
-  }, [spec("f32", images), target]);
-  const rng = Rng.for(1, name);
-  const draws = (shape: Shape, draw: () => number) => Array.from({ length: sizeOf(shape) }, draw);
-  const x = Float32Array.from(draws(images, () => rng.uniform(-1.7, 1.7)));
-  const y = target.dtype === "u32" ? Uint32Array.from(draws(target.shape, () => rng.int(10))) : Float32Array.from(draws(target.shape, () => rng.int(2)));
+  }, [spec("f32", shape), target]);
+  const y = target.dtype === "u32" ? integers("labels", target.shape, 10) : Float32Array.from(integers("masks", target.shape, 2));
   return {
-    step, data: [x, y],
+    step, data: [images(shape), y],
+    parameters: [...model.parameters()].filter(({ kind }) => kind === "weight").reduce((sum, p) => sum + sizeOf(p.shape), 0),
     dispose() {
       step.dispose();
       optimizer.dispose();
+      dispose(model);
+      device.trim();
+    },
+  };
+}
+
+/** A recorded forward pass in evaluation mode. */
+export function inference(device: Device, { name, batch, size }: Workload): { readonly step: Step<Tensor>; readonly data: Float32Array; dispose(): void } {
+  const model = modelOn(device, name);
+  model.eval();
+  const shape: Shape = [batch, size, size, 3];
+  const step = record(device, `${name} forward`, (x) => noGrad(() => model.forward(x)), [spec("f32", shape)]);
+  return {
+    step, data: images(shape),
+    dispose() {
+      step.dispose();
       dispose(model);
       device.trim();
     },

@@ -37,6 +37,8 @@ describe("the command line", () => {
                                    GPU
         profile [options] <model>  time every dispatch of a model's forward pass or training step, and
                                    judge it against what the device can do
+        bench [options] [what...]  time kernels, training steps, memory and start-up beside other engines;
+                                   in a checkout of the repository
         convert [options] <file>   convert a weight file of any kind to safetensors with torchvision's
                                    names
         inspect [options] <file>   list what a weight file of any kind holds, without reading a tensor

@@ -20,6 +20,7 @@ export function createProgram(): Command {
   addDoctor(program);
   addSummary(program);
   addProfile(program);
+  addBench(program);
   addConvert(program);
   addInspect(program);
   addModels(program);
@@ -121,6 +122,30 @@ an empty dispatch. Timed runs are runs of their own; a plain run is timed beside
     .action(async (model, options) => (await import("./commands/profile.ts")).profileModel(model, options));
 }
 
+function addBench(program: Command): void {
+  program
+    .command("bench")
+    .description("time kernels, training steps, memory and start-up beside other engines; in a checkout of the repository")
+    .argument("[what...]", "kernels, models, memory, startup, or single benchmarks such as conv2d (default: all)")
+    .option("--peers <names>", "tfjs, jax-js, ort, torch, torch-cuda, separated by commas; all; none", names, ["torch"])
+    .option("--budget <seconds>", "sampling of an engine for one case, all rounds together", seconds, 1)
+    .option("--rounds <n>", "rounds of ours and each peer in turn", count, 3)
+    .option("--json <file>", "also write every figure to a file; - for standard output")
+    .option("--save", "also keep them in bench/results")
+    .option("--page [file]", "run nothing; draw a page of all in bench/results (default: bench/results/index.html)")
+    .addHelpText("after", `
+Examples:
+  roentgen bench kernels
+  roentgen bench --peers all --rounds 2 --save
+  roentgen bench conv2d train-step --peers torch,jax-js --json - > result.json
+  roentgen bench --page
+
+The npm packages among the peers are installed into bench/peers when they are first asked for; PyTorch is looked for in
+ROENTGEN_PYTHON, else python3. A peer that is missing is named in the results, and the others run.
+Exit status 1 if a target does not hold, or a peer computes something else than ours.`)
+    .action(async (what, options) => (await import("./commands/bench.ts")).bench(what, options));
+}
+
 function addConvert(program: Command): void {
   program
     .command("convert")
@@ -196,6 +221,12 @@ export function share(text: string): number {
   const [, number] = /^(\d+(?:\.\d+)?)\s*%?$/.exec(text.trim()) ?? [];
   if (number === undefined) throw new InvalidArgumentError("Expected a percentage, such as 10%.");
   return Number(number) / 100;
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value < Infinity)) throw new InvalidArgumentError("Expected seconds, such as 0.5.");
+  return value;
 }
 
 function names(text: string): string[] {

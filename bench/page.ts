@@ -1,0 +1,167 @@
+// Results files as one page without scripts: ratios to the peers over time and adapters, drawn from the files alone. Templates,
+// charts and style are the study report's.
+
+import { dot, line, type Markish, ruleX, ruleY } from "@observablehq/plot";
+import { chart } from "../packages/runner/src/report/chart.ts";
+import { type Content, html, type Markup } from "../packages/runner/src/report/html.ts";
+import { NONE } from "../packages/runner/src/report/numbers.ts";
+import { colourOf, style } from "../packages/runner/src/report/style.ts";
+import { type Figure, ours, ratio, type Run, type Target } from "./results.ts";
+
+/** Engines in the order of their colours. */
+const order = [ours, "tfjs", "jax-js", "ort", "torch", "torch-cuda"];
+const placeOf = (engine: string): number => (order.includes(engine) ? order.indexOf(engine) : order.length);
+const byPlace = (a: string, b: string): number => placeOf(a) - placeOf(b) || a.localeCompare(b);
+
+const adapterOf = ({ adapter }: Run): string => adapter.description || adapter.device || adapter.vendor || "an unnamed adapter";
+const figuresOf = (run: Run): Figure[] => run.benchmarks.flatMap(({ figures }) => figures);
+const day = ({ date }: Run): string => `${date.slice(0, 10)} ${date.slice(11, 16)} UTC`;
+
+/** The whole page. `runs` are oldest first, at least one. */
+export function resultsPage(runs: readonly Run[]): string {
+  const latest = new Map(runs.map((run) => [adapterOf(run), run]));
+  const title = "roentgen beside its peers";
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>${title}</title>
+<style>${style}</style>
+</head>
+<body>
+<header>
+<h1>${title}</h1>
+<p class="byline">${runs.length} ${runs.length === 1 ? "run" : "runs"} on ${latest.size} ${latest.size === 1 ? "adapter" : "adapters"}. A ratio says how many times faster ours is than a peer that did the same work in the same run; above 1 ours is faster. Read ratios, and only those of a quiet machine.</p>
+</header>
+<main>
+<h2>Ratios over time</h2>
+${overTime(runs)}
+${[...latest].map(([adapter, run]) => adapterSection(adapter, run))}
+<h2>Runs</h2>
+${runTable(runs)}
+</main>
+</body>
+</html>
+`.text;
+}
+
+interface Point {
+  readonly date: Date;
+  readonly ratio: number;
+  readonly engine: string;
+  readonly adapter: string;
+}
+
+/** A panel for each figure that has a peer; a line for each peer and adapter. */
+function overTime(runs: readonly Run[]): Markup {
+  const points = new Map<string, Point[]>();
+  for (const run of runs) {
+    for (const figure of figuresOf(run)) {
+      for (const engine of Object.keys(figure.values).filter((name) => name !== ours)) {
+        const value = ratio(figure, engine);
+        if (value !== null) points.set(figure.name, [...(points.get(figure.name) ?? []), { date: new Date(run.date), ratio: value, engine, adapter: adapterOf(run) }]);
+      }
+    }
+  }
+  if (points.size === 0) return html`<p>No run had a peer.</p>`;
+  const engines = [...new Set([...points.values()].flat().map(({ engine }) => engine))].sort(byPlace);
+  const adapters = [...new Set([...points.values()].flat().map(({ adapter }) => adapter))];
+  return html`<figure>${legend(engines)}<div class="panels">${[...points].map(([name, rows]) => html`<div class="panel"><p class="panel-title">${name}</p>${ratioChart(name, rows, adapters)}</div>`)}</div>
+<figcaption>Times faster than each peer, on a logarithmic axis; the line at 1 is parity.${adapters.length > 1 ? html` Adapters by symbol: ${adapters.map((adapter, i) => `${i > 0 ? ", " : ""}${symbols[i % symbols.length]} ${adapter}`)}.` : null}</figcaption></figure>`;
+}
+
+const symbols = ["circle", "square", "triangle", "diamond", "star"] as const;
+
+function ratioChart(name: string, rows: readonly Point[], adapters: readonly string[]): Markup {
+  const low = Math.min(1, ...rows.map(({ ratio: value }) => value));
+  const high = Math.max(1, ...rows.map(({ ratio: value }) => value));
+  const marks: Markish[] = [
+    ruleY([1], { stroke: "currentColor", strokeDasharray: "4,3" }),
+    line(rows, { x: "date", y: "ratio", z: (p: Point) => `${p.engine} ${p.adapter}`, stroke: (p: Point) => colourOf(placeOf(p.engine)), strokeWidth: 1.5 }),
+    dot(rows, { x: "date", y: "ratio", fill: (p: Point) => colourOf(placeOf(p.engine)), symbol: (p: Point) => symbols[adapters.indexOf(p.adapter) % symbols.length] ?? "circle", r: 4 }),
+  ];
+  const spoken = rows.map((p) => `${p.date.toISOString().slice(0, 10)} ${p.engine} ${times(p.ratio)}`).join("; ");
+  return chart(`${name}, times faster than each peer: ${spoken}.`, {
+    width: 360, height: 220,
+    // A lone day has no extent of its own.
+    x: { type: "utc", label: null, ticks: 4, ...(new Set(rows.map((p) => p.date.getTime())).size === 1 ? { domain: around(rows[0]?.date ?? new Date(0)) } : {}) },
+    y: { type: "log", domain: [low / 1.3, high * 1.3], label: "times faster", grid: true, ticks: 4, tickFormat: (value: number) => String(value) },
+    color: { type: "identity" },
+    marks,
+  });
+}
+
+const around = (date: Date): Date[] => [-1, 1].map((days) => new Date(date.getTime() + days * 86_400_000));
+
+const legend = (engines: readonly string[]): Markup =>
+  html`<ul class="legend">${engines.map((engine) => html`<li><svg width="14" height="10" aria-hidden="true"><circle cx="6" cy="5" r="4.5" fill="${colourOf(placeOf(engine))}"/></svg>${engine}</li>`)}</ul>`;
+
+/** The newest run of an adapter: every figure, the ratios as bars, the targets. */
+function adapterSection(adapter: string, run: Run): Markup {
+  const figures = figuresOf(run);
+  const engines = [...new Set(figures.flatMap(({ values }) => Object.keys(values)))].sort(byPlace);
+  const versions = new Map(run.benchmarks.flatMap((b) => Object.entries(b.engines)));
+  const targets = run.benchmarks.flatMap((b) => b.targets);
+  const failed = run.benchmarks.flatMap((b) => b.checks).filter(({ holds }) => !holds);
+  const checked = run.benchmarks.flatMap((b) => b.checks).length;
+  const { load, cores } = run.machine;
+  return html`<h2>${adapter}, ${day(run)}</h2>
+${load.start > cores || load.end > cores ? html`<p class="notice" role="note">The machine was busy with other work: its load was ${load.start.toFixed(1)} when the run began and ${load.end.toFixed(1)} when it ended, on ${cores} cores.</p>` : null}
+<p>${cores} × ${run.machine.cpu}, ${run.machine.memoryGiB} GiB, ${run.machine.system}, Node ${run.machine.node}. Dawn toggles: ${run.adapter.toggles.join(", ") || "none"}. ${[...versions].filter(([engine]) => engine !== ours).sort(([a], [b]) => byPlace(a, b)).map(([engine, { version, backend }]) => `${engine} ${version} on ${backend}. `)}</p>
+${bars(figures, engines.filter((engine) => engine !== ours))}
+${scroll("Figures", html`<table><thead><tr><th scope="col">work</th><th scope="col">unit</th>${engines.map((engine) => html`<th scope="col">${engine}</th>`)}</tr></thead><tbody>${figures.map((figure) => html`<tr><th scope="row">${figure.name}</th><td>${figure.unit}</td>${engines.map((engine) => html`<td>${cell(figure, engine)}</td>`)}</tr>`)}</tbody></table>`, "Medians of the best round. In brackets: how many times faster ours is.")}
+${targets.length > 0 ? targetTable(targets) : null}
+<p>${checked === 0 ? "Nothing was checked against a peer." : failed.length === 0 ? `All ${checked} checks of results and losses against the peers hold.` : html`${failed.length} of ${checked} checks against the peers do not hold: ${failed.map((c, i) => `${i > 0 ? "; " : ""}${c.case}, ${c.engine}, ${c.what}`)}.`}</p>
+${missingList(run)}`;
+}
+
+function cell(figure: Figure, engine: string): Content {
+  const value = figure.values[engine];
+  if (value === undefined) return NONE;
+  const faster = engine === ours ? null : ratio(figure, engine);
+  return `${digits(value)}${faster === null ? "" : ` (${times(faster)})`}`;
+}
+
+const digits = (value: number): string => (Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3));
+const times = (value: number): string => `${value >= 9.95 ? value.toFixed(0) : value.toPrecision(2)}×`;
+
+/** Ratios of one run, a row for each figure. */
+function bars(figures: readonly Figure[], engines: readonly string[]): Markup | null {
+  const rows = figures.flatMap((figure) => engines.flatMap((engine) => {
+    const value = ratio(figure, engine);
+    return value === null ? [] : [{ name: figure.name, engine, ratio: value }];
+  }));
+  if (rows.length === 0) return null;
+  const names = [...new Set(rows.map(({ name }) => name))];
+  const all = rows.map((row) => row.ratio);
+  const drawn = chart(`Times faster than each peer: ${rows.map((row) => `${row.name}, ${row.engine} ${times(row.ratio)}`).join("; ")}.`, {
+    width: 760, height: 60 + 24 * names.length, marginLeft: 330,
+    x: { type: "log", domain: [Math.min(1, ...all) / 1.2, Math.max(1, ...all) * 1.2], label: "times faster", grid: true, ticks: 6, tickFormat: (value: number) => String(value) },
+    y: { type: "point", domain: names, label: null, tickSize: 0 },
+    color: { type: "identity" },
+    marks: [
+      ruleX([1], { stroke: "currentColor", strokeDasharray: "4,3" }),
+      dot(rows, { x: "ratio", y: "name", fill: (row: (typeof rows)[number]) => colourOf(placeOf(row.engine)), r: 5 }),
+    ],
+  });
+  return html`<figure>${legend([...new Set(rows.map(({ engine }) => engine))].sort(byPlace))}${drawn}<figcaption>Times faster than each peer in this run; the line at 1 is parity.</figcaption></figure>`;
+}
+
+const targetTable = (targets: readonly Target[]): Markup => scroll("Targets", html`<table><thead><tr><th scope="col">target</th><th scope="col">reached</th><th scope="col">asked for</th><th scope="col">unit</th><th scope="col">holds</th></tr></thead><tbody>${targets.map(({ what, value, unit, limit, atMost, holds }) => html`<tr><th scope="row">${what}</th><td>${digits(value)}</td><td>${atMost ? "at most" : "at least"} ${digits(limit)}</td><td>${unit}</td><td>${holds ? "yes" : html`<b>no</b>`}</td></tr>`)}</tbody></table>`, `${targets.filter(({ holds }) => holds).length} of ${targets.length} targets hold.`);
+
+function missingList(run: Run): Markup | null {
+  const missing = run.benchmarks.flatMap((b) => b.missing.map((m) => ({ ...m, benchmark: b.name })));
+  // An engine that only infers leaves out every gradient; once is enough to say so.
+  const reasons = [...new Map(missing.map((m) => [`${m.engine} ${m.benchmark} ${m.why}`, m])).values()];
+  return reasons.length === 0 ? null : html`<details><summary>What did not run</summary><ul>${reasons.map(({ engine, benchmark, what, why }) => html`<li>${engine}, ${benchmark}, ${what}: ${why.split("\n")[0] ?? ""}</li>`)}</ul></details>`;
+}
+
+const runTable = (runs: readonly Run[]): Markup => scroll("Runs", html`<table><thead><tr><th scope="col">date</th><th scope="col">adapter</th><th scope="col">commit</th><th scope="col">cores</th><th scope="col">load</th><th scope="col">peers</th><th scope="col">targets that hold</th></tr></thead><tbody>${[...runs].reverse().map((run) => {
+  const targets = run.benchmarks.flatMap((b) => b.targets);
+  return html`<tr><th scope="row">${day(run)}</th><td>${adapterOf(run)}</td><td>${run.commit === null ? NONE : html`<code>${run.commit.slice(0, 12)}</code>${run.modified ? ", modified" : ""}`}</td><td>${run.machine.cores}</td><td>${run.machine.load.start.toFixed(1)} to ${run.machine.load.end.toFixed(1)}</td><td>${run.options.peers.join(", ") || "none"}</td><td>${targets.filter(({ holds }) => holds).length} of ${targets.length}</td></tr>`;
+})}</tbody></table>`, "Newest first.");
+
+const scroll = (label: string, body: Markup, caption: Content): Markup =>
+  html`<figure class="table"><figcaption>${caption}</figcaption><div class="scroll" role="region" tabindex="0" aria-label="${label}">${body}</div></figure>`;
