@@ -8,6 +8,7 @@ import { alignTo, Buffer, buffersIn, partAlignment } from "./buffer.ts";
 import { checkGrid, type Dispatch, flatGrid, type Grid } from "./dispatch.ts";
 import { EagerBatch } from "./eager.ts";
 import { asFailure, lostError } from "./failure.ts";
+import type { Joiner } from "./join.ts";
 import { Memory } from "./memory.ts";
 import { Pipelines } from "./pipelines.ts";
 import type { Plan } from "./plan.ts";
@@ -44,6 +45,8 @@ export interface LaunchOptions<O extends string = string> {
   readonly flops?: number;
   /** Bytes read and written, for the profiler, where the ranges bound say too much (a part is touched) or too little (updated in place). */
   readonly bytes?: number;
+  /** Lets a plan do it later, together with others of the same joiner. */
+  readonly joiner?: Joiner;
 }
 
 /** What `device.record` returns: the dispatches of a function that did not run. */
@@ -182,10 +185,10 @@ export class Device {
     buffers: Readonly<Record<B, Buffer>>,
     params: P,
     grid: Grid,
-    { overrides, flops = 0, bytes }: LaunchOptions<O> = {},
+    { overrides, flops = 0, bytes, joiner }: LaunchOptions<O> = {},
   ): void {
     const bound = kernel.bindings.map((b) => buffers[b.name as B]);
-    const launch: Dispatch = { kernel, label: `${this.path} ${kernel.name}`.trim(), buffers: bound, params, overrides: (overrides ?? {}) as Record<string, number>, grid, flops, bytes };
+    const launch: Dispatch = { kernel, label: `${this.path} ${kernel.name}`.trim(), buffers: bound, params, overrides: (overrides ?? {}) as Record<string, number>, grid, flops, bytes, joiner };
     checkGrid(launch.label, grid);
     if (this.#recording) this.#recording.dispatches.push(launch);
     else {

@@ -1,6 +1,7 @@
 import { ShapeError } from "@roentgen/core";
 import type { Kernel, ParamValues } from "@roentgen/kernels";
 import type { Buffer } from "./buffer.ts";
+import type { Joiner } from "./join.ts";
 
 /** Workgroups along x, y and z. */
 export type Grid = readonly [number, number, number];
@@ -27,6 +28,8 @@ export interface Dispatch {
   readonly flops: number;
   /** Bytes read and written, where the op knows better than the sizes of what is bound. */
   readonly bytes?: number | undefined;
+  /** Where it may wait for others to be done together with. */
+  readonly joiner?: Joiner | undefined;
 }
 
 /** Throws ShapeError for a grid that no device takes: the op's work is too large for the way it is cut. */

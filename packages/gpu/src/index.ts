@@ -4,6 +4,7 @@ export { type Ceilings, type CeilingSample, measureCeilings } from "./ceilings.t
 export { type Dispatch, flatGrid, type Grid, maxGroups } from "./dispatch.ts";
 export { readableBytes } from "./failure.ts";
 export type { MemoryMap, Tenant } from "./memory-map.ts";
+export type { Joiner } from "./join.ts";
 export { firstNonFinite } from "./non-finite.ts";
 export { type BuildProgress, Plan } from "./plan.ts";
 export { assignSlots, liveRanges, peakLive, type Range, type Slots } from "./planner.ts";

@@ -6,13 +6,14 @@
 
 import { OutOfMemoryError, PlanError, type TypedArray } from "@roentgen/core";
 import { packParams } from "@roentgen/kernels";
-import { alignTo, Buffer, buffersIn } from "./buffer.ts";
+import { alignTo, type Buffer } from "./buffer.ts";
 import type { Device, Recording } from "./device.ts";
 import { type Dispatch, storageEntries } from "./dispatch.ts";
 import { readableBytes } from "./failure.ts";
+import { bestLayout } from "./layout.ts";
 import { type MemoryMap, memoryMap } from "./memory-map.ts";
 import { Pipelines } from "./pipelines.ts";
-import { type Access, assignSlots, liveRanges, peakLive, type Range, readBeforeWritten, type Slots } from "./planner.ts";
+import type { Range, Slots } from "./planner.ts";
 
 /** Called while a plan compiles: pipelines ready, and how many there are. */
 export type BuildProgress = (done: number, total: number) => void;
@@ -46,34 +47,19 @@ export class Plan<T = unknown> {
   #disposed = false;
 
   constructor(device: Device, recording: Recording<T>) {
-    const { label, dispatches, inputs, constants, result } = recording;
+    const { label, inputs, constants, result } = recording;
+    const layout = bestLayout(recording);
     this.label = label;
-    this.dispatches = dispatches;
+    this.dispatches = layout.dispatches;
     this.result = result;
     this.inputs = inputs;
     this.#device = device;
     this.#constants = constants;
-
-    const index = new Map<Buffer, number>();
-    const indexOf = (buffer: Buffer): number => {
-      const root = buffer.root.buffer;
-      let i = index.get(root);
-      if (i === undefined) index.set(root, (i = index.size));
-      return i;
-    };
-    const accesses = dispatches.map((d) => accessOf(d, indexOf));
-    const inputSet = new Set(inputs.map(indexOf));
-    const outputSet = new Set([...buffersIn(result)].filter((b) => b.isVirtual).map(indexOf));
-    this.#roots = [...index.keys()];
-    const stray = readBeforeWritten(accesses, inputSet)[0];
-    if (stray) {
-      throw new Error(`internal: plan "${label}": ${dispatches[stray.at]?.label} reads ${this.#roots[stray.buffer]?.label}, which nothing has written.`);
-    }
-    this.#ranges = liveRanges(this.#roots.length, accesses, inputSet, outputSet);
-    const sizes = this.#roots.map((b) => b.bytes);
-    this.#slots = assignSlots(sizes, this.#ranges);
-    this.peakLiveBytes = peakLive(sizes, this.#ranges, dispatches.length);
-    this.bytes = this.#slots.bytes.reduce((a, b) => a + b, 0) + uniformBytes(dispatches);
+    this.#roots = layout.roots;
+    this.#ranges = layout.ranges;
+    this.#slots = layout.slots;
+    this.peakLiveBytes = layout.peak;
+    this.bytes = layout.slotBytes + uniformBytes(this.dispatches);
   }
 
   get isBuilt(): boolean {
@@ -263,18 +249,3 @@ const uniformAlignment = 256;
 
 const uniformBytes = (dispatches: readonly Dispatch[]): number =>
   dispatches.reduce((sum, d) => sum + (d.kernel.params ? alignTo(d.kernel.params.bytes, uniformAlignment) : 0), 0);
-
-/** What a dispatch reads and writes among the plan's own buffers; one bound both ways at once is a defect of the op. */
-function accessOf({ kernel, label, buffers }: Dispatch, indexOf: (buffer: Buffer) => number): Access {
-  const reads: number[] = [];
-  const writes: number[] = [];
-  const memory = { read: new Set<Buffer>(), read_write: new Set<Buffer>() };
-  for (const [i, binding] of kernel.bindings.entries()) {
-    const buffer = buffers[i];
-    if (!buffer) throw new Error(`internal: ${label}: no buffer for ${binding.name}.`);
-    memory[binding.access].add(buffer.root.buffer);
-    if (buffer.isVirtual) (binding.access === "read" ? reads : writes).push(indexOf(buffer));
-  }
-  for (const buffer of memory.read) if (memory.read_write.has(buffer)) throw new Error(`internal: ${label} reads and writes ${buffer.label} in one dispatch.`);
-  return { reads, writes };
-}

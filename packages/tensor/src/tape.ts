@@ -3,10 +3,8 @@
 // those functions that lead to a trainable tensor: frozen means free. There is no global list, so nothing has to be cleared.
 
 import { ShapeError } from "@roentgen/core";
-import { fill as fillKernel } from "@roentgen/kernels";
-import { flatGrid } from "@roentgen/gpu";
 import { accumulateGradients } from "./accumulate.ts";
-import { empty, type Tensor } from "./tensor.ts";
+import { type Tensor, tensor } from "./tensor.ts";
 
 /** From the gradient of the result to the gradient of one input, in that input's shape; null where there is none. */
 export type GradientOf = ((dy: Tensor) => Tensor) | null;
@@ -60,7 +58,7 @@ export function backward(loss: Tensor, seed?: Tensor): Gradients {
   if (!seed && loss.size !== 1) throw new ShapeError(`backward: expected a loss with one element, got ${loss}. Reduce it with mean or sum.`);
   if (!loss.node) throw new ShapeError("backward: the loss does not depend on any trainable tensor. Is the model frozen, or was it computed inside noGrad?");
   const device = loss.device;
-  const pending = new Map<Tensor, Tensor>([[loss, seed ?? ones(loss)]]);
+  const pending = new Map<Tensor, Tensor>([[loss, seed ?? tensor(device, [1], loss.shape)]]);
   const gradients: Gradients = new Map();
   for (const made of dependencies(loss)) {
     const dy = pending.get(made);
@@ -84,10 +82,4 @@ function dependencies(loss: Tensor): Tensor[] {
   const found = new Set<Tensor>([loss]);
   for (const made of found) for (const input of made.node?.inputs ?? []) if (input.node) found.add(input);
   return [...found].sort((a, b) => (b.node?.order ?? 0) - (a.node?.order ?? 0));
-}
-
-function ones(like: Tensor): Tensor {
-  const y = empty(like.device, like.shape);
-  like.device.dispatch(fillKernel.forward, { y: y.buffer }, { n: y.size, value: 1 }, flatGrid(y.size, fillKernel.forward.overrides.WORKGROUP));
-  return y;
 }

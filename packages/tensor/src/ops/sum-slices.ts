@@ -1,12 +1,38 @@
 import type { Shape } from "@roentgen/core";
-import { sumSlices as k } from "@roentgen/kernels";
+import { Buffer, type Dispatch, type Joiner } from "@roentgen/gpu";
+import { sumSlices as k, sumSlicesJoined } from "@roentgen/kernels";
 import { groups, launch } from "../op.ts";
 import { empty, type Tensor } from "../tensor.ts";
+
+const members = ["a", "b", "c", "d", "e", "f", "g"] as const;
+
+/** The gradients of weights are wanted by the optimiser alone, and lie side by side for it: their sums wait for each other. */
+const joiner: Joiner = {
+  most: members.length,
+  join(dispatches: readonly Dispatch[]): Dispatch {
+    const sums = dispatches.map(({ buffers: [, sum] }) => sum as Buffer);
+    const whole = (sums[0] as Buffer).root.buffer;
+    const from = Math.min(...sums.map((sum) => sum.root.offset));
+    const to = Math.max(...sums.map((sum) => sum.root.offset + sum.bytes));
+    let threads = 0;
+    const member = (i: number): readonly [number, number, number, number] => {
+      const { n = 0, count = 0 } = (dispatches[i]?.params ?? {}) as { n?: number; count?: number };
+      return [(threads += n), n, count, ((sums[i]?.root.offset ?? from) - from) / 4];
+    };
+    const params = Object.fromEntries(members.map((name, i) => [name, member(i)]));
+    const slices = members.map((_, i) => (dispatches[i] ?? dispatches[0])?.buffers[0] as Buffer);
+    return {
+      kernel: sumSlicesJoined.forward, label: `gradients ${sumSlicesJoined.forward.name}`, buffers: [...slices, Buffer.part("sums", to - from, whole, from)],
+      params, overrides: {}, grid: groups(sumSlicesJoined.forward, threads), flops: dispatches.reduce((sum, d) => sum + d.flops, 0),
+      bytes: dispatches.reduce((sum, d) => sum + d.buffers.reduce((bytes, b) => bytes + b.bytes, 0), 0),
+    };
+  },
+};
 
 /** f32[count, ...shape] -> f32[...shape], the sum over the first axis, added up in order. */
 export function sumSlices(slices: Tensor): Tensor {
   const sum = empty(slices.device, slices.shape.slice(1));
-  launch(k.forward, { slices, sum, params: { n: sum.size, count: slices.dim(0) } }, groups(k.forward, sum.size), { flops: slices.size });
+  launch(k.forward, { slices, sum, params: { n: sum.size, count: slices.dim(0) } }, groups(k.forward, sum.size), { flops: slices.size, joiner });
   return sum;
 }
 

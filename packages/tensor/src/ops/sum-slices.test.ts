@@ -1,0 +1,23 @@
+import { expect, it } from "vitest";
+import { record, spec } from "../record.ts";
+import { withDevice } from "../testing/check-op.ts";
+import { type Tensor, tensor } from "../tensor.ts";
+import { sumSlices } from "./sum-slices.ts";
+
+withDevice("sums of slices", (device) => {
+  it("are the same bits one by one, and joined in a plan where their results lie side by side", async () => {
+    const shapes = [[2, 5], [3, 64], [7, 65], [2, 1], [24, 130], [5, 8], [2, 300], [4, 33], [3, 3]] as const;
+    const data = shapes.map(([count, n], i) => Float32Array.from({ length: count * n }, (_, j) => Math.sin(7 * i + j)));
+    const { whole } = device().scope(() => device().group(shapes.map((shape, i) => sumSlices(tensor(device(), data[i] as Float32Array, shape)).buffer), "eager"));
+    const expected = new Float32Array(await device().read(whole));
+    const sums = (...slices: Tensor[]) => device().group(slices.map((x) => sumSlices(x).buffer), "recorded").whole;
+    const { plan } = record(device(), "sums", sums, shapes.map((shape) => spec("f32", shape)));
+    expect(plan.dispatches.map((d) => d.kernel.name)).toEqual(["sum-slices.joined.forward", "sum-slices.joined.forward"]);
+    const together = new Float32Array(await device().read(plan.run(data)));
+    let at = 0;
+    for (const [, n] of shapes) {
+      expect(together.subarray(at, at + n)).toEqual(expected.subarray(at, at + n));
+      at += Math.ceil(n / 64) * 64;
+    }
+  });
+});
