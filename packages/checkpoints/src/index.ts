@@ -4,7 +4,7 @@ export { imagenetInput, type Numerics, numericsFromMetadata, numericsToMetadata,
 export { parseSafetensors, readSafetensorsHeader, type SafetensorsHeader, type TensorEntry } from "./safetensors.ts";
 export { formatSafetensors, safetensorsLayout, streamSafetensors } from "./safetensors-write.ts";
 export { readTar } from "./tar.ts";
-export { readTfjsLayers, type ReadShard } from "./tfjs-layers.ts";
+export { readTfjsWeights, type ReadShard } from "./tfjs-weights.ts";
 export { type Container, type ContainerKind, listContents, type Listed } from "./containers/container.ts";
 export { openContainer, type OpenOptions } from "./containers/open.ts";
 export { LazyTensor } from "./lazy-tensor.ts";

@@ -1,6 +1,9 @@
 import { CheckpointError, hostTensor, type HostTensor, Rng, sizeOf, type StateDict } from "@roentgen/core";
 import { describe, expect, it } from "vitest";
+import { openContainer } from "./containers/open.ts";
 import { kerasResnet50ToTorchvision } from "./keras-resnet50.ts";
+import { convertContainer, readAll } from "./methods/convert.ts";
+import { memorySource } from "./random-access.ts";
 
 // The network with every width divided by 16, each tensor with values of its own.
 const stem = 4;
@@ -132,5 +135,34 @@ describe("kerasResnet50ToTorchvision", () => {
     change(changed);
     expect(() => kerasResnet50ToTorchvision(changed)).toThrowError(message);
     expect(() => kerasResnet50ToTorchvision(changed)).toThrowError(CheckpointError);
+  });
+});
+
+describe("a TensorFlow.js model of the same network", () => {
+  const source = microKeras();
+  const convert = async (format: string, rename: (name: string) => string, more: readonly [string, HostTensor][] = []) => {
+    const all = [...more, ...source];
+    const weights = all.map(([name, { dtype, shape }]) => ({ name: rename(name), shape, dtype: dtype === "f32" ? "float32" : "int32" }));
+    const model = new TextEncoder().encode(JSON.stringify({ format, modelTopology: {}, weightsManifest: [{ paths: ["w.bin"], weights }] }));
+    const data = Buffer.concat(all.map(([, tensor]) => Buffer.from(tensor.data.buffer)));
+    const container = await openContainer(memorySource(model, "model.json"), { findBeside: async (name) => memorySource(new Uint8Array(data), name) });
+    return convertContainer(container, { fileName: "model.json" });
+  };
+  const constant: [string, HostTensor] = ["pool/reduction_indices", hostTensor("i32", [2], Int32Array.of(1, 2))];
+
+  it.each<[string, string, (name: string) => string, readonly [string, HostTensor][], string[]]>([
+    ["layers", "layers-model", (name) => name, [], []],
+    ["a graph of variables", "graph-model", (name) => name, [constant], ["pool/reduction_indices"]],
+    ["a graph that names its scope", "graph-model", (name) => `StatefulPartitionedCall/resnet50/${name}`, [constant], ["pool/reduction_indices"]],
+    ["a graph that reads its variables", "graph-model", (name) => `resnet50/${name}/ReadVariableOp/resource`, [], []],
+  ])("as %s gives the same tensors", async (_, format, rename, more, dropped) => {
+    const conversion = await convert(format, rename, more);
+    expect([conversion.report.method, conversion.report.container, conversion.report.dropped]).toEqual(["keras-resnet50", "tfjs", dropped]);
+    expect(await readAll(conversion.tensors)).toEqual(kerasResnet50ToTorchvision(source).tensors);
+  });
+
+  it("whose batch norms were folded is refused with its names", async () => {
+    const folded = convert("graph-model", (name) => name.replace(/^(\w+)\/kernel$/, "resnet50/$1/Conv2D_weights").replace(/^(\w+)\/beta$/, "resnet50/$1/Conv2D_bn_offset").replace(/^(\w+)\/(gamma|moving\w+)$/, "resnet50/$1_$2"));
+    await expect(folded).rejects.toThrow(/320 tensors, "resnet50\/conv1\/Conv2D_weights".*batch norms were folded into its filters/);
   });
 });

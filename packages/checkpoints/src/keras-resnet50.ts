@@ -39,7 +39,7 @@ export interface Converted {
 /**
  * Converts Keras' ResNet-50, classifier included.
  *
- * @param source  320 f32 tensors as `readTfjsLayers` returns them (`conv1/kernel`, `bn2a_branch2a/gamma`, `fc1000/bias`). The
+ * @param source  320 f32 tensors as `readTfjsWeights` returns them (`conv1/kernel`, `bn2a_branch2a/gamma`, `fc1000/bias`). The
  *   width is taken from conv1 and the number of classes from fc1000.
  * @returns 320 tensors: 267 f32 and 53 i64
  * @throws CheckpointError naming the first tensor that is missing or has another shape, or all that are left over

@@ -7,7 +7,7 @@ import type { Dict, Value } from "../pickle/values.ts";
 import { unpickle } from "../pickle/unpickle.ts";
 import { ByteCursor, type RandomAccess } from "../random-access.ts";
 import { maxHeaderBytes, readSafetensorsHeader } from "../safetensors.ts";
-import { readTfjsLayers } from "../tfjs-layers.ts";
+import { readTfjsWeights } from "../tfjs-weights.ts";
 import type { Container } from "./container.ts";
 import { gunzipping } from "./inflate.ts";
 import { npyMagic, readNpy, readNpz } from "./npy.ts";
@@ -201,7 +201,7 @@ async function readTfjs(source: RandomAccess, findBeside: FindBeside): Promise<D
   const text = new TextDecoder().decode(await source.read(0, source.size));
   const model = parseJson(text, { name: source.name });
   if (!(model instanceof Map) || !model.has("weightsManifest")) throw new CheckpointError(`${source.name}: JSON without a weightsManifest: no model of TensorFlow.js.`);
-  const tensors = await readTfjsLayers(text, async (path) => {
+  const tensors = await readTfjsWeights(text, async (path) => {
     const shard = await findBeside(path);
     if (!shard) throw new CheckpointError(`${source.name}: its shard ${quote(path)} is not beside it.`);
     return shard.read(0, shard.size);

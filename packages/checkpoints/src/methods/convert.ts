@@ -6,7 +6,7 @@ import { type Converted, kerasResnet50ToTorchvision } from "../keras-resnet50.ts
 import { LazyTensor } from "../lazy-tensor.ts";
 import { type Numerics, numericsFromMetadata, numericsToMetadata } from "../numerics.ts";
 import { canonicalShapes, checkBackbone, featuresOf, some } from "./architecture.ts";
-import { type TensorDict, tensorDicts } from "./find.ts";
+import { type TensorDict, tensorDicts, withoutScope } from "./find.ts";
 import type { Found, Sureness } from "./found.ts";
 import { asCount, asFloat32, zeroCount } from "./mapped.ts";
 import { methodIds, recognise } from "./recognise.ts";
@@ -66,7 +66,7 @@ export const converterVersion = "1";
 export async function convertContainer(container: Container, options: ConvertOptions): Promise<Conversion> {
   const { fileName, method = "auto", padding = "native", dropUnknown = false } = options;
   if (method !== "auto" && !methodIds.includes(method)) throw new CheckpointError(`there is no method ${JSON.stringify(method)}; choose auto or one of ${methodIds.join(", ")}.`);
-  const keras = tensorDicts(container.root).find(({ tensors }) => tensors.has("conv1/kernel") && tensors.has("bn_conv1/gamma"));
+  const keras = tensorDicts(container.root).map((dict) => withoutScope(dict, "conv1/kernel")).find((dict) => dict?.tensors.has("bn_conv1/gamma"));
   if (keras && (method === "auto" || method === "keras-resnet50")) return fromKeras(container, keras, padding);
   const found = recognise(container.root, { method, prefix: options.prefix, fileName, member: container.member });
   if (found.strangers.length > 0 && !dropUnknown) {
@@ -150,13 +150,15 @@ function describe(tensors: ReadonlyMap<string, LazyTensor>, native: Numerics, pa
 /** Keras' network is folded into torchvision's, for which all of it must be read. */
 async function fromKeras(container: Container, dict: TensorDict, padding: "native" | "study"): Promise<Conversion> {
   const source: StateDict = new Map();
-  for (const [name, tensor] of dict.tensors) source.set(name, await asFloat32(tensor, `"${name}"`).read());
+  // A graph's constants lie among its weights.
+  const dropped = [...dict.tensors].filter(([, { dtype }]) => dtype === "i32" || dtype === "bool").map(([name]) => name);
+  for (const [name, tensor] of dict.tensors) if (!dropped.includes(name)) source.set(name, await asFloat32(tensor, `"${name}"`).read());
   const { tensors, numerics, description }: Converted = kerasResnet50ToTorchvision(source);
   const lazy = new Map([...tensors].map(([name, tensor]) => [name, new LazyTensor(tensor.dtype, tensor.shape, async () => tensor)]));
   return describe(lazy, numerics, padding, {
     method: "keras-resnet50", title: "supervised ImageNet, Keras", sureness: "certain", because: ["tensors are called conv1/kernel, bn_conv1/gamma, ..."], alike: [],
     container: container.kind, packedIn: container.packedIn, path: dict.at, arch: "resnet50", width: tensors.get("conv1.weight")?.shape[0] ?? 64,
-    tensors: lazy.size, bytes: bytesOf(lazy), renamed: [], dropped: [], synthesised: [...tensors.keys()].filter((name) => name.endsWith("num_batches_tracked")),
+    tensors: lazy.size, bytes: bytesOf(lazy), renamed: [], dropped, synthesised: [...tensors.keys()].filter((name) => name.endsWith("num_batches_tracked")),
     fc: "imagenet1k", licence: "MIT",
   }, description);
 }

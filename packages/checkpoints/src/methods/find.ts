@@ -57,6 +57,23 @@ function toTensorDict(at: string, dict: Dict): TensorDict {
   return { at, tensors, others };
 }
 
+/** What reading a variable appends to its name in a graph. */
+const readings = /(\/(read|resource|ReadVariableOp))+$/;
+
+/**
+ * A dict whose names begin and end as variables do, where a graph put a scope before each (`model/conv1/kernel/ReadVariableOp`).
+ * Undefined where no name is, or ends with, `anchor`; of several the shortest counts, for a copy's name (`ema_model/...`) is longer.
+ */
+export function withoutScope({ at, tensors, others }: TensorDict, anchor: string): TensorDict | undefined {
+  const clean = [...tensors].map(([name, tensor]) => [name.replace(readings, ""), tensor] as const);
+  const [found] = clean.map(([name]) => name).filter((name) => name === anchor || name.endsWith(`/${anchor}`)).sort((a, b) => a.length - b.length);
+  if (found === undefined) return undefined;
+  const scope = found.slice(0, -anchor.length);
+  const short = new Map(clean.map(([name, tensor]) => [name.startsWith(scope) ? name.slice(scope.length) : name, tensor]));
+  if (short.size < tensors.size) throw new CheckpointError(`${tensors.size - short.size} tensors have a name that another has too, but for what a graph adds to it.`);
+  return { at: scope === "" ? at : `${at}${at === "" ? "" : ":"}${scope}`, tensors: short, others };
+}
+
 /** More networks than that are no checkpoint; it also bounds the work on names that were made up. */
 const mostCandidates = 16;
 

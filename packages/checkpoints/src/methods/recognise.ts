@@ -7,10 +7,10 @@ import { torchvisionNumerics } from "../numerics.ts";
 import type { Value } from "../pickle/values.ts";
 import { architectureOf, some } from "./architecture.ts";
 import { byolParts, findByol } from "./byol.ts";
-import { type Candidate, candidatesIn, type TensorDict, tensorDicts } from "./find.ts";
+import { type Candidate, candidatesIn, type TensorDict, tensorDicts, withoutScope } from "./find.ts";
 import type { Found, Sureness } from "./found.ts";
 import { type MethodRow, methodRows } from "./rows.ts";
-import { findSimclr, looksLikeSimclr } from "./simclr.ts";
+import { findSimclr, looksLikeSimclr, simclrAnchor } from "./simclr.ts";
 
 export interface RecogniseOptions {
   /** A method's id, `plain` for any ResNet, or `auto`. */
@@ -31,7 +31,7 @@ export function recognise(root: Value, options: RecogniseOptions): Found {
   const byol = byolParts(root);
   if (byol) return agreed(findByol(byol), options);
   const dicts = tensorDicts(root);
-  const simclr = dicts.find(looksLikeSimclr);
+  const simclr = dicts.map((dict) => withoutScope(dict, simclrAnchor)).find((dict) => dict && looksLikeSimclr(dict));
   if (simclr) return agreed(findSimclr(simclr), options);
   const candidates = candidatesIn(dicts).filter(({ prefix }) => options.prefix === undefined || prefix === options.prefix);
   if (candidates.length === 0) throw new CheckpointError(`${fileName}: ${nothingFound(dicts, options)}`);
@@ -65,8 +65,9 @@ const whereText = ({ dict, prefix, style }: Candidate): string =>
 
 function nothingFound(dicts: readonly TensorDict[], { prefix }: RecogniseOptions): string {
   if (dicts.length === 0) return "no dict of tensors in it. roentgen inspect lists what there is.";
-  const sizes = dicts.slice(0, 3).map(({ at, tensors }) => `${at === "" ? "outermost" : quote(at)}: ${tensors.size} tensors, ${some([...tensors.keys()].slice(0, 3))}`);
-  return `no ResNet${prefix === undefined ? "" : ` under ${quote(prefix)}`} in ${sizes.join("; ")}. roentgen inspect lists what there is.`;
+  const sizes = dicts.slice(0, 3).map(({ at, tensors }) => `${at === "" ? "outermost" : quote(at)}: ${tensors.size} tensors, ${some([...tensors.keys()])}`);
+  const folded = dicts.some(({ tensors }) => [...tensors.keys()].some((name) => name.endsWith("_bn_offset")));
+  return `no ResNet${prefix === undefined ? "" : ` under ${quote(prefix)}`} in ${sizes.join("; ")}. ${folded ? "Its batch norms were folded into its filters when the graph was made, and cannot be told from them; convert the model that it was made of." : "roentgen inspect lists what there is."}`;
 }
 
 function fit(row: MethodRow, { dict, prefix, style }: Candidate): boolean {

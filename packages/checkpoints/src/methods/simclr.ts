@@ -25,7 +25,9 @@ function inGraphOrder(): { conv: string; bn: string }[] {
   return ordered;
 }
 
-export const looksLikeSimclr = ({ tensors }: TensorDict): boolean => tensors.has(`${root}conv2d/kernel`) && tensors.has(`${root}batch_normalization/gamma`);
+/** The first variable of the network. */
+export const simclrAnchor = `${root}conv2d/kernel`;
+export const looksLikeSimclr = ({ tensors }: TensorDict): boolean => tensors.has(simclrAnchor) && tensors.has(`${root}batch_normalization/gamma`);
 
 /** Maps a SimCLR checkpoint's `base_model/`; its optimiser's slots, its average of weights and its contrastive head are dropped. */
 export function findSimclr({ tensors, at }: TensorDict): Found {

@@ -1,5 +1,5 @@
-// TensorFlow.js "layers-model": a model.json with the architecture and a weights manifest, and binary shards beside it. The
-// tensors of a manifest group lie back to back, in manifest order, in the concatenation of the group's shards; one tensor may
+// TensorFlow.js models: a model.json with the architecture (layers of Keras, or a graph of TensorFlow) and a weights manifest, which
+// both kinds share, and binary shards beside it. The tensors of a manifest group lie back to back, in manifest order, in the concatenation of the group's shards; one tensor may
 // cross several. Definition: TensorFlow.js, `tfjs-core/src/io` (weights manifest and loading).
 import { CheckpointError, type DType, elementBytes, type HostTensor, hostTensor, makeArray, type Shape, type StateDict } from "@roentgen/core";
 import { type JsonObject, type JsonValue, parseJson, quote } from "./json.ts";
@@ -19,20 +19,20 @@ interface Weight {
 }
 
 /**
- * Reads every tensor of a layers model, under its original name (`res2a_branch2a/kernel`) and in its original layout (HWIO).
+ * Reads every tensor of a layers or graph model, under its name in the manifest (`res2a_branch2a/kernel`) and in its layout (HWIO).
  *
  * @param modelJson  the text of model.json
  * @param readShard  asked for each shard once, in manifest order
  * @returns copies, in manifest order
- * @throws CheckpointError if model.json is not a layers model, names a shard outside its own folder, uses a dtype other than
+ * @throws CheckpointError if model.json is of another format, names a shard outside its own folder, uses a dtype other than
  *   float32, int32, uint8 or bool, or quantisation; if a name comes twice; if the shards do not hold exactly the declared bytes
  */
-export async function readTfjsLayers(modelJson: string, readShard: ReadShard): Promise<StateDict> {
+export async function readTfjsWeights(modelJson: string, readShard: ReadShard): Promise<StateDict> {
   if (modelJson.length > maxModelJsonCharacters) throw new CheckpointError(`model.json: ${modelJson.length} characters, at most ${maxModelJsonCharacters} are read.`);
   const model = parseJson(modelJson, { name: "model.json" });
   const kind = model instanceof Map ? model.get("format") : undefined;
-  if (!(model instanceof Map) || kind !== "layers-model") {
-    throw new CheckpointError(`model.json: expected "format": "layers-model", got ${JSON.stringify(kind)?.slice(0, 40)}. Only TensorFlow.js layers models are read.`);
+  if (!(model instanceof Map) || (kind !== "layers-model" && kind !== "graph-model")) {
+    throw new CheckpointError(`model.json: expected "format": "layers-model" or "graph-model", got ${JSON.stringify(kind)?.slice(0, 40)}. Other models of TensorFlow.js are not read.`);
   }
   const tensors: StateDict = new Map();
   for (const [index, group] of expectArray(model.get("weightsManifest"), "weightsManifest").entries()) {

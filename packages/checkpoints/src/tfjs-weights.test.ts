@@ -1,13 +1,13 @@
 import { CheckpointError } from "@roentgen/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { readTfjsLayers } from "./tfjs-layers.ts";
+import { readTfjsWeights } from "./tfjs-weights.ts";
 
 const weight = (name: string, shape: unknown, dtype = "float32", more: object = {}) => ({ name, shape, dtype, ...more });
 const modelJson = (weights: unknown, paths: unknown = ["w.bin"], format = "layers-model") => JSON.stringify({ format, weightsManifest: [{ paths, weights }] });
 const floats = (...values: number[]) => new Uint8Array(Float32Array.from(values).buffer);
 
-describe("readTfjsLayers", () => {
+describe("readTfjsWeights", () => {
   it("reads tensors in manifest order, whichever way their bytes are cut into shards", async () => {
     const weights = [weight("a/kernel", [1, 2, 1, 2]), weight("steps", [], "int32"), weight("mask", [3], "bool"), weight("none", [0, 4]), weight("b", [2])];
     const bytes = new Uint8Array([...floats(1, 2, 3, 4), ...new Uint8Array(Int32Array.of(-5).buffer), 1, 0, 1, ...floats(6, 7)]);
@@ -16,7 +16,7 @@ describe("readTfjsLayers", () => {
         const edges = [0, ...cuts.sort((x, y) => x - y), bytes.length];
         const paths = edges.slice(1).map((_, i) => `group1-shard${i + 1}of${edges.length - 1}.bin`);
         const asked: string[] = [];
-        const tensors = await readTfjsLayers(modelJson(weights, paths), (path) => {
+        const tensors = await readTfjsWeights(modelJson(weights, paths), (path) => {
           asked.push(path);
           const i = paths.indexOf(path);
           return bytes.slice(edges[i], edges[i + 1]);
@@ -34,16 +34,21 @@ describe("readTfjsLayers", () => {
     );
   });
 
+  it("reads a graph model, whose manifest is the same", async () => {
+    const tensors = await readTfjsWeights(modelJson([weight("resnet50/conv1/Conv2D_weights", [1, 1, 1, 2])], ["w.bin"], "graph-model"), () => floats(1, 2));
+    expect([...tensors]).toEqual([["resnet50/conv1/Conv2D_weights", { dtype: "f32", shape: [1, 1, 1, 2], data: Float32Array.of(1, 2) }]]);
+  });
+
   it("reads several groups, each from its own shards", async () => {
     const manifest = [{ paths: ["x.bin"], weights: [weight("a", [1])] }, { paths: ["sub/y.bin"], weights: [weight("b", [1])] }];
-    const tensors = await readTfjsLayers(JSON.stringify({ format: "layers-model", weightsManifest: manifest }), async (path) => (path === "x.bin" ? floats(1) : floats(2)));
+    const tensors = await readTfjsWeights(JSON.stringify({ format: "layers-model", weightsManifest: manifest }), async (path) => (path === "x.bin" ? floats(1) : floats(2)));
     expect([...tensors].map(([name, { data }]) => [name, data[0]])).toEqual([["a", 1], ["b", 2]]);
   });
 
   it.each<[string, string, string]>([
     ["text that is not JSON", "<html>", 'expected a value at character 0, got "<html>"'],
-    ["a graph model", modelJson([], [], "graph-model"), 'expected "format": "layers-model", got "graph-model"'],
-    ["no format at all", '{"modelTopology": {}}', 'expected "format": "layers-model", got undefined'],
+    ["another format", modelJson([], [], "tensor-model"), 'expected "format": "layers-model" or "graph-model", got "tensor-model"'],
+    ["no format at all", '{"modelTopology": {}}', 'expected "format": "layers-model" or "graph-model", got undefined'],
     ["no manifest", '{"format": "layers-model"}', "weightsManifest must be an array"],
     ["a manifest without weights", JSON.stringify({ format: "layers-model", weightsManifest: [{ paths: [] }] }), "weightsManifest[0].weights must be an array"],
     ["a shard in another folder", modelJson([weight("a", [1])], ["../w.bin"]), 'names the shard "../w.bin"'],
@@ -62,7 +67,7 @@ describe("readTfjsLayers", () => {
     ["a petabyte that is not there", modelJson([weight("a", [2 ** 48])]), "the 1 shards have 4"],
     ["more bytes than tensors", modelJson([weight("a", [0])]), "its tensors take 0 bytes, the 1 shards have more"],
   ])("refuses %s", async (_, text, message) => {
-    const reading = () => readTfjsLayers(text, () => floats(1));
+    const reading = () => readTfjsWeights(text, () => floats(1));
     await expect(reading()).rejects.toThrowError(message);
     await expect(reading()).rejects.toThrowError(CheckpointError);
   });
