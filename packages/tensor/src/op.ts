@@ -4,7 +4,7 @@
 import { PlanError } from "@roentgen/core";
 import { flatGrid, type Device, type Grid, type LaunchOptions } from "@roentgen/gpu";
 import type { Kernel, ParamValues } from "@roentgen/kernels";
-import { type GradientOf, needsGradient, nextOrder } from "./tape.ts";
+import { type GradientOf, needsGradient, nextOrder, type SumOf } from "./tape.ts";
 import { Tensor } from "./tensor.ts";
 
 /**
@@ -12,16 +12,16 @@ import { Tensor } from "./tensor.ts";
  *
  * @param body  returns the result and one gradient function per tensor argument, in argument order (null where there is none);
  *              tensors in an array argument count one by one, absent optional ones not at all. Tensors inside an options object
- *              are state (running statistics, say), not inputs.
+ *              are state (running statistics, say), not inputs. Third, where the op can add two gradients of its result in passing: how
  */
-export function op<A extends readonly unknown[]>(name: string, body: (...args: A) => readonly [Tensor, readonly GradientOf[]]): (...args: A) => Tensor {
+export function op<A extends readonly unknown[]>(name: string, body: (...args: A) => readonly [Tensor, readonly GradientOf[], SumOf?]): (...args: A) => Tensor {
   return (...args) => {
     const inputs = (args as readonly unknown[]).flat(1).filter((arg) => arg instanceof Tensor);
     const device = commonDevice(name, inputs);
     return device.within(name, () => {
-      const [y, gradients] = body(...args);
+      const [y, gradients, sumOf] = body(...args);
       if (gradients.length !== inputs.length) throw new Error(`internal: ${name} has ${inputs.length} tensor arguments and ${gradients.length} gradients.`);
-      if (inputs.some(needsGradient)) y.node = { order: nextOrder(), op: name, path: device.path, inputs, gradients };
+      if (inputs.some(needsGradient)) y.node = { order: nextOrder(), op: name, path: device.path, inputs, gradients, sumOf };
       return y;
     });
   };

@@ -9,6 +9,9 @@ import { type Tensor, tensor } from "./tensor.ts";
 /** From the gradient of the result to the gradient of one input, in that input's shape; null where there is none. */
 export type GradientOf = ((dy: Tensor) => Tensor) | null;
 
+/** From two gradients of the result to their sum, where the op can add them in a pass that it makes anyway. */
+export type SumOf = (a: Tensor, b: Tensor) => Tensor;
+
 export interface Node {
   /** Increases with every op: a later node never feeds an earlier one. */
   readonly order: number;
@@ -17,6 +20,7 @@ export interface Node {
   readonly path: string;
   readonly inputs: readonly Tensor[];
   readonly gradients: readonly GradientOf[];
+  readonly sumOf?: SumOf | undefined;
 }
 
 /** Trainable tensors and their gradients. */
@@ -58,20 +62,32 @@ export function backward(loss: Tensor, seed?: Tensor): Gradients {
   if (!seed && loss.size !== 1) throw new ShapeError(`backward: expected a loss with one element, got ${loss}. Reduce it with mean or sum.`);
   if (!loss.node) throw new ShapeError("backward: the loss does not depend on any trainable tensor. Is the model frozen, or was it computed inside noGrad?");
   const device = loss.device;
-  const pending = new Map<Tensor, Tensor>([[loss, seed ?? tensor(device, [1], loss.shape)]]);
+  // A result that went two ways waits with both gradients where its op adds them itself.
+  const pending = new Map<Tensor, { dy: Tensor; more?: Tensor }>([[loss, { dy: seed ?? tensor(device, [1], loss.shape) }]]);
   const gradients: Gradients = new Map();
+  const within = <T>({ path }: Node, fn: () => T): T => (path ? device.within(`${path} grad`, fn) : fn());
   for (const made of dependencies(loss)) {
-    const dy = pending.get(made);
+    const waiting = pending.get(made);
     const node = made.node;
     pending.delete(made);
-    if (!dy || !node) continue;
+    if (!waiting || !node) continue;
+    const { dy: first, more } = waiting;
+    const { sumOf } = node;
+    const dy = more && sumOf ? within(node, () => sumOf(first, more)) : first;
     for (const [i, input] of node.inputs.entries()) {
       const gradientOf = node.gradients[i];
       if (!gradientOf || !(input.trainable || input.node)) continue;
-      const dx = node.path ? device.within(`${node.path} grad`, () => gradientOf(dy)) : gradientOf(dy);
-      const target = input.node ? pending : gradients;
-      const before = target.get(input);
-      target.set(input, before ? device.within(`${node.path} grad`.trim(), () => accumulateGradients(before, dx)) : dx);
+      const dx = within(node, () => gradientOf(dy));
+      const sum = (a: Tensor, b: Tensor): Tensor => within(node, () => accumulateGradients(a, b));
+      if (!input.node) {
+        const before = gradients.get(input);
+        gradients.set(input, before ? sum(before, dx) : dx);
+        continue;
+      }
+      const before = pending.get(input);
+      if (!before) pending.set(input, { dy: dx });
+      else if (!input.node.sumOf) pending.set(input, { dy: sum(before.dy, dx) });
+      else pending.set(input, { dy: before.more ? sum(before.dy, before.more) : before.dy, more: dx });
     }
   }
   return gradients;

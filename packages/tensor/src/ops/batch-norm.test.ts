@@ -5,11 +5,14 @@ import { describe, expect, it } from "vitest";
 import { checkOp, withDevice } from "../testing/check-op.ts";
 import { messageOf } from "../testing/message-of.ts";
 import { host64 } from "../testing/op-case.ts";
-import { record } from "../record.ts";
+import { record, spec } from "../record.ts";
 import { backward } from "../tape.ts";
 import { empty, persistent, Tensor, tensor } from "../tensor.ts";
 import { batchNorm, batchNormRelu } from "./batch-norm.ts";
+import { add, mul } from "./binary.ts";
 import { batchNormCase, batchStatistics, cases, runningOf } from "./batch-norm.cases.ts";
+import { sum } from "./reduce.ts";
+import { reshape } from "./shape.ts";
 
 const shape = fc.tuple(fc.integer({ min: 2, max: 24 }), fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 13 }));
 
@@ -113,5 +116,34 @@ describe("batchNormRelu", () => {
         "ShapeError batchNormRelu: running.count expects f32[1], got f32[2].",
       ]
     `);
+  });
+});
+
+withDevice("a batch norm whose result goes two ways", (device) => {
+  it.each([[8, "batch-norm.two-gradients.gradient_sums"], [7, "accumulate.scalar.forward"]])("adds the two gradients, with %d channels by %s, to the same bits", async (channels, kernel) => {
+    const shape = [2, 5, 3, channels];
+    const n = 30 * channels;
+    const values = (k: number, size: number) => Float32Array.from({ length: size }, (_, i) => Math.sin(k + 3 * i));
+    const run = async (between: (y: Tensor) => Tensor) => {
+      const kept = (data: Float32Array, trainable = false) => {
+        const made = persistent(device(), [data.length], "kept");
+        made.write(data);
+        return Object.assign(made, { trainable });
+      };
+      const [weight, bias] = [kept(values(1, channels), true), kept(values(2, channels), true)];
+      const running = { mean: kept(values(3, channels)), variance: kept(values(4, channels)), count: kept(new Float32Array(1)) };
+      const { plan } = record(device(), "two ways", (x, residual) => {
+        for (const input of [x, residual]) input.trainable = true;
+        const y = between(batchNormRelu(x, weight, bias, residual, { running, train: true }));
+        const gradients = backward(sum(add(add(mul(y, x), y), mul(y, y))));
+        return [x, residual, weight, bias].map((of) => gradients.get(of) as Tensor);
+      }, [spec("f32", shape), spec("f32", shape)]);
+      const results = plan.run([values(5, n), values(6, n)]);
+      return { bits: await Promise.all(results.map((x) => x.floats())), kernels: plan.dispatches.map((d) => d.kernel.name) };
+    };
+    const [passed, apart] = [await run((y) => y), await run((y) => reshape(y, shape))];
+    expect(passed.kernels).toContain(kernel);
+    expect(apart.kernels).not.toContain("batch-norm.two-gradients.gradient_sums");
+    expect(passed.bits).toEqual(apart.bits);
   });
 });

@@ -1,10 +1,10 @@
 import { format, ShapeError } from "@roentgen/core";
 import { flatGrid, type Grid } from "@roentgen/gpu";
-import { batchNorm as f32, batchNormHalf as half, batchNormPacked as packed, batchNormScalar as scalars } from "@roentgen/kernels";
+import { batchNorm as f32, batchNormHalf as half, batchNormPacked as packed, batchNormScalar as scalars, batchNormTwoGradients as twoGradients } from "@roentgen/kernels";
 import { keep } from "../checkpoint.ts";
 import { groups, launch, op } from "../op.ts";
 import { floatDType, twinFor } from "../storage.ts";
-import type { GradientOf } from "../tape.ts";
+import type { GradientOf, SumOf } from "../tape.ts";
 import { empty, emptyLike, type Tensor } from "../tensor.ts";
 import { masked } from "./relu.ts";
 
@@ -47,7 +47,7 @@ export const batchNorm = op("batchNorm", (x: Tensor, weight: Tensor, bias: Tenso
 export const batchNormRelu = op("batchNormRelu", (x: Tensor, weight: Tensor, bias: Tensor, residual: Tensor | null, options: BatchNormOptions) =>
   normalised("batchNormRelu", x, weight, bias, residual, options, true));
 
-function normalised(name: string, x: Tensor, weight: Tensor, bias: Tensor, residual: Tensor | null, options: BatchNormOptions, relu: boolean): readonly [Tensor, readonly GradientOf[]] {
+function normalised(name: string, x: Tensor, weight: Tensor, bias: Tensor, residual: Tensor | null, options: BatchNormOptions, relu: boolean): readonly [Tensor, readonly GradientOf[], SumOf?] {
   const { running, train, eps = 1e-5, momentum = 0.1 } = options;
   check(name, x, weight, bias, residual, options);
   const channels = x.dim(-1);
@@ -78,10 +78,21 @@ function normalised(name: string, x: Tensor, weight: Tensor, bias: Tensor, resid
   else launch(k.normalise, { ...inputs, y, params }, work.applyGrid, { overrides: flags });
 
   const channelInputs = { channel_mean: mean, channel_spread: spread, channel_weight: weight, channel_bias: bias };
-  const sums = once((dy) => {
+  const sumsBeforeMerge = once((dy) => {
     const partials = partial();
     if (residual) launch(k.gradientSumsResidual, { x, out: y, dy, mean_in: mean, sums: partials, params: sumParams }, work.sumsGrid);
     else launch(k.gradientSums, { ...inputs, dy, sums: partials, params: sumParams }, work.sumsGrid, { overrides: flags });
+    return partials;
+  });
+  const sumOf = (dy: Tensor, more: Tensor): Tensor => {
+    const [total, partials] = [emptyLike(dy), partial()];
+    const { per_thread, stripes } = work.sums;
+    launch(twoGradients.gradientSums, { x, dy, out: y, more, mean_in: mean, sums: partials, total, params: { rows, columns, per_thread, stripes } }, work.sumsGrid, { flops: dy.size });
+    sumsBeforeMerge.set(total, partials);
+    return total;
+  };
+  const sums = once((dy) => {
+    const partials = sumsBeforeMerge(dy);
     const [dweight, dbias, coefficients] = [vector("dweight"), vector("dbias"), empty(x.device, [5, channels], { label: "coefficients" })];
     launch(k.mergeGradients, { stripe_sums: partials, ...channelInputs, dweight, dbias, coefficients, params: sumParams }, perChannel, { overrides: frozen });
     return { dweight, dbias, coefficients };
@@ -106,14 +117,15 @@ function normalised(name: string, x: Tensor, weight: Tensor, bias: Tensor, resid
   const gradients: GradientOf[] = [(dy) => pass(dy).dx, (dy) => sums(dy).dweight, (dy) => sums(dy).dbias];
   // x comes first: where it is wanted its pass has made the residual's gradient; where it is frozen the mask alone is cheaper.
   if (residual) gradients.push((dy) => pass.known(dy)?.dresidual ?? masked(y, dy));
-  return [y, gradients];
+  return residual && train && k === f32 ? [y, gradients, sumOf] : [y, gradients];
 }
 
 /** A function of the gradient that several inputs share: computed at the first call, and again only for another gradient. */
-function once<T>(compute: (dy: Tensor) => T): ((dy: Tensor) => T) & { known(dy: Tensor): T | null } {
+function once<T>(compute: (dy: Tensor) => T): ((dy: Tensor) => T) & { known(dy: Tensor): T | null; set(dy: Tensor, value: T): void } {
   let last: { dy: Tensor; value: T } | null = null;
   const known = (dy: Tensor) => (last?.dy === dy ? last.value : null);
-  return Object.assign((dy: Tensor) => (known(dy) ?? (last = { dy, value: compute(dy) }).value), { known });
+  const set = (dy: Tensor, value: T) => void (last = { dy, value });
+  return Object.assign((dy: Tensor) => (known(dy) ?? (last = { dy, value: compute(dy) }).value), { known, set });
 }
 
 interface Stripes {
