@@ -20,6 +20,7 @@ export function createProgram(): Command {
   addDoctor(program);
   addSummary(program);
   addProfile(program);
+  addTune(program);
   addBench(program);
   addConvert(program);
   addInspect(program);
@@ -50,6 +51,7 @@ function addRun(program: Command): void {
     .option("--quiet", "no progress, only the result")
     .addOption(adapter())
     .addOption(native())
+    .option("--tune", "measure first which kernels are fastest for this study, as far as that is not known")
     .option("--budget <bytes>", "most GPU memory to hold, such as 4GB", bytes)
     .option("--offline", "fetch no weights; use those already kept")
     .addHelpText("after", `
@@ -120,6 +122,29 @@ Examples:
 Each kernel's roof is the slowest of three: its operations at the device's measured arithmetic, its bytes at the measured copy,
 an empty dispatch. Timed runs are runs of their own; a plain run is timed beside them.`)
     .action(async (model, options) => (await import("./commands/profile.ts")).profileModel(model, options));
+}
+
+function addTune(program: Command): void {
+  program
+    .command("tune")
+    .description("measure which kernels are fastest for a model on this device, and keep that for profile, bench and new studies")
+    .argument("<model>", "resnet18 to resnet152, unet-resnet18 to unet-resnet152")
+    .option("--train", "a training step instead of the forward pass")
+    .option("--batch <n>", "images at a time", count, 4)
+    .option("--size <pixels>", "height and width of the input", count, 64)
+    .option("--budget <ms>", "sampling of each family for each shape", count, 100)
+    .option("--again", "measure what is known already, too")
+    .addOption(json("print all that was measured as JSON"))
+    .addOption(adapter())
+    .addOption(native())
+    .addHelpText("after", `
+Examples:
+  roentgen tune resnet50 --train --batch 32 --size 224
+  roentgen tune unet-resnet50 --train --batch 8 --size 256 --json > tuning.json
+
+Each family is checked against the plain kernels before it may win. What was found holds for this adapter, driver, set of
+toggles and version of the shaders; a study that has begun keeps the kernels it began with.`)
+    .action(async (model, options) => (await import("./commands/tune.ts")).tuneModel(model, options));
 }
 
 function addBench(program: Command): void {
