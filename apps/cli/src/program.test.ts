@@ -37,6 +37,8 @@ describe("the command line", () => {
                                    GPU
         profile [options] <model>  time every dispatch of a model's forward pass or training step, and
                                    judge it against what the device can do
+        tune [options] <model>     measure which kernels are fastest for a model on this device, and keep
+                                   that for profile, bench and new studies
         bench [options] [what...]  time kernels, training steps, memory and start-up beside other engines;
                                    in a checkout of the repository
         convert [options] <file>   convert a weight file of any kind to safetensors with torchvision's
@@ -72,6 +74,8 @@ describe("the command line", () => {
         --quiet           no progress, only the result
         --adapter <name>  use the adapter whose name contains this
         --native          leave out Dawn's checks and clearing: faster, same bits
+        --tune            measure first which kernels are fastest for this study, as far as that is not
+                          known
         --budget <bytes>  most GPU memory to hold, such as 4GB
         --offline         fetch no weights; use those already kept
         -h, --help        print this help
@@ -143,6 +147,8 @@ describe("the command line", () => {
         --train                     a training step with Adam instead of the forward pass
         --batch <n>                 images at a time (default: 4)
         --size <pixels>             height and width of the input (default: 64)
+        --precision <precision>     mixed stores images and filters in f16 (choices: "f32", "mixed",
+                                    default: "f32")
         --repeats <n>               runs to take the median of (default: 5)
         --top <n>                   dispatches and layers to list (default: 20)
         --json                      print the whole profile as JSON; --compare reads it
@@ -157,6 +163,7 @@ describe("the command line", () => {
       Examples:
         roentgen profile resnet50 --train --batch 32 --size 224 --html profile.html
         roentgen profile unet-resnet50 --size 128 --trace trace.json
+        roentgen profile resnet50 --train --precision mixed
         roentgen profile resnet18 --train --json > before.json
         roentgen profile resnet18 --train --compare before.json --fail-if-slower 10%
 
