@@ -103,6 +103,7 @@ function addProfile(program: Command): void {
     .option("--train", "a training step with Adam instead of the forward pass")
     .option("--batch <n>", "images at a time", count, 4)
     .option("--size <pixels>", "height and width of the input", count, 64)
+    .addOption(new Option("--precision <precision>", "mixed stores images and filters in f16").choices(["f32", "mixed"]).default("f32"))
     .option("--repeats <n>", "runs to take the median of", count, 5)
     .option("--top <n>", "dispatches and layers to list", count, 20)
     .addOption(json("print the whole profile as JSON; --compare reads it"))
@@ -116,6 +117,7 @@ function addProfile(program: Command): void {
 Examples:
   roentgen profile resnet50 --train --batch 32 --size 224 --html profile.html
   roentgen profile unet-resnet50 --size 128 --trace trace.json
+  roentgen profile resnet50 --train --precision mixed
   roentgen profile resnet18 --train --json > before.json
   roentgen profile resnet18 --train --compare before.json --fail-if-slower 10%
 

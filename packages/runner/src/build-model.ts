@@ -2,7 +2,7 @@ import { ConfigError, type StateDict } from "@roentgen/core";
 import type { Numerics } from "@roentgen/checkpoints";
 import type { Device } from "@roentgen/gpu";
 import { ResNet, UNet } from "@roentgen/models";
-import { Adam, AdamW, loadStateDict, materialize, Sgd, schedule, type Schedule } from "@roentgen/nn";
+import { Adam, AdamW, loadStateDict, type LossScale, materialize, Sgd, schedule, type Schedule } from "@roentgen/nn";
 import type { ModelConfig, TaskConfig } from "./config.ts";
 import type { LoadedInit } from "./inits.ts";
 
@@ -40,8 +40,8 @@ function checkNumerics(config: ModelConfig, numerics: Numerics | undefined, name
   }
 }
 
-export function buildOptimizer(model: Model, { optimizer: o }: TaskConfig): AnyOptimizer {
-  const common = { lr: o.lr, weightDecay: o.weightDecay, ...(o.maxGradNorm === null ? {} : { maxGradNorm: o.maxGradNorm }) };
+export function buildOptimizer(model: Model, { optimizer: o }: TaskConfig, lossScale?: LossScale): AnyOptimizer {
+  const common = { lr: o.lr, weightDecay: o.weightDecay, lossScale, ...(o.maxGradNorm === null ? {} : { maxGradNorm: o.maxGradNorm }) };
   switch (o.kind) {
     case "adam":
       return new Adam(model.parameters(), common);

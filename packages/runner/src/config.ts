@@ -61,6 +61,8 @@ const task = z.strictObject({
   batch: count,
   /** Equal parts that a batch is computed in, one after the other, to need less memory. Each batch norm sees a part by itself. */
   accumulate: count.default(1),
+  /** How images between layers and filters are stored: f32, or f16 with f32 parameters, sums and loss scaling. */
+  precision: z.enum(["f32", "mixed"]).default("f32"),
   evaluationBatch: count.optional(),
   epochs: count,
   /** Training ends after more than this many epochs in a row without a lower validation loss. */

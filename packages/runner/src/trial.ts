@@ -6,7 +6,7 @@ import { NonFiniteError, type StateDict, type TypedArray } from "@roentgen/core"
 import { type Batch, batchCount, batches, classificationAugment, type Dataset, resizeTo, segmentationAugment, type SplitName, type Step as View, TEN, tenCropView } from "@roentgen/data";
 import { type Buffer, type Device, firstNonFinite } from "@roentgen/gpu";
 import { OverlapMeter } from "@roentgen/metrics";
-import { dispose, memoryOf, type Schedule, stateDict } from "@roentgen/nn";
+import { dispose, LossScale, memoryOf, Pass, type Schedule, stateDict } from "@roentgen/nn";
 import { backward, imageToFloat, noGrad, record, Ring, spec, type Step, type Tensor } from "@roentgen/tensor";
 import { type AnyOptimizer, buildModel, buildOptimizer, buildSchedule, type Model } from "./build-model.ts";
 import type { TaskConfig } from "./config.ts";
@@ -50,6 +50,9 @@ export class Trial {
   readonly #device: Device;
   readonly #spec: TrialSpec;
   readonly #model: Model;
+  readonly #pass: Pass<Model>;
+  /** In mixed precision only. */
+  readonly #lossScale: LossScale | undefined;
   readonly #optimizer: AnyOptimizer;
   readonly #schedule: Schedule;
   readonly #ring: Ring;
@@ -76,14 +79,16 @@ export class Trial {
     this.#spec = trial;
     const { task, init, seed } = trial;
     this.#model = buildModel(device, task.model, this.#classes, init, seed, trial.initName);
-    this.#optimizer = buildOptimizer(this.#model, task);
+    this.#pass = new Pass(this.#model, task.precision);
+    this.#lossScale = task.precision === "mixed" ? new LossScale(device) : undefined;
+    this.#optimizer = buildOptimizer(this.#model, task, this.#lossScale);
     this.#schedule = buildSchedule(task);
     this.#ring = new Ring(device, 64 * task.accumulate);
     this.#memory = memoryOf(this.#model);
     const input = inputOf(init);
     const images = (batch: number) => spec("u8", [batch, task.size, task.size, 3]);
     this.#model.eval();
-    this.#evaluate = record(device, "evaluate", (x) => noGrad(() => this.#model.forward(imageToFloat(x, input))), [images(this.#evaluationBatch)]);
+    this.#evaluate = record(device, "evaluate", (x) => noGrad(() => this.#pass.forward(imageToFloat(x, input))), [images(this.#evaluationBatch)]);
     this.#model.train();
     this.#train = this.#recordTraining();
     const free = device.freeBytes - this.#evaluate.plan.bytes;
@@ -102,8 +107,8 @@ export class Trial {
     const part = task.batch / task.accumulate;
     const target = dataset.task.kind === "multiclass" ? spec("u32", [part]) : spec("f32", [part, ...(dataset.task.kind === "mask" ? [task.size, task.size, 1] : [this.#classes])]);
     return record(this.#device, "train", (x, y) => {
-      const loss = lossOf(this.#model.forward(imageToFloat(x, inputOf(init))), y, task);
-      const gradients = backward(loss);
+      const loss = lossOf(this.#pass.forward(imageToFloat(x, inputOf(init))), y, task);
+      const gradients = backward(loss, this.#lossScale?.factor);
       if (task.accumulate > 1) this.#optimizer.accumulate(gradients, task.accumulate);
       else this.#optimizer.step(gradients);
       this.#ring.push(loss);
@@ -392,6 +397,8 @@ export class Trial {
     this.#evaluate.dispose();
     this.#optimizer.dispose();
     this.#ring.dispose();
+    this.#lossScale?.dispose();
+    this.#pass.dispose();
     dispose(this.#model);
   }
 }

@@ -16,6 +16,7 @@ export interface ProfileOptions {
   readonly train?: boolean;
   readonly batch: number;
   readonly size: number;
+  readonly precision?: "f32" | "mixed";
   readonly repeats: number;
   readonly top: number;
   readonly json?: boolean;
@@ -31,7 +32,7 @@ export interface ProfileOptions {
 
 /** `roentgen profile`: builds a model on the device, records one step, times each of its dispatches and judges them. */
 export async function profileModel(model: string, options: ProfileOptions): Promise<void> {
-  const { train = false, batch, size, repeats, failIfSlower } = options;
+  const { train = false, batch, size, precision = "f32", repeats, failIfSlower } = options;
   if (failIfSlower !== undefined && options.compare === undefined) throw new ConfigError("--fail-if-slower compares with an earlier profile. Name it with --compare old.json.");
   // Read first: who mistyped a name should not wait for a measurement.
   const before = options.compare === undefined ? null : parseProfile(await readBounded(options.compare), options.compare);
@@ -40,7 +41,7 @@ export async function profileModel(model: string, options: ProfileOptions): Prom
   try {
     const tuning = await readTuning(tuningIdentity(device.info));
     if (tuning) useTuning(device, winnersOf(tuning));
-    const report = await profileWorkload(device, { model, train, batch, size }, { roentgen: version, runtime: `Node ${process.version}`, repeats, onProgress: (stage, done, total) => progress.show(stages[stage], done, total) });
+    const report = await profileWorkload(device, { model, train, batch, size, precision }, { roentgen: version, runtime: `Node ${process.version}`, repeats, onProgress: (stage, done, total) => progress.show(stages[stage], done, total) });
     progress.end();
     const comparison = before && compareProfiles(before, report);
     if (options.html !== undefined) await writeWhole(options.html, profileHtml(report, comparison));

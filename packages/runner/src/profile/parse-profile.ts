@@ -11,7 +11,7 @@ const groups = z.array(z.object({ name, timeMs: figure, dispatches: figure })).m
 
 const comparable = z.object({
   format: z.literal("roentgen profile 1"),
-  workload: z.object({ model: name, train: z.boolean(), batch: figure, size: figure }),
+  workload: z.object({ model: name, train: z.boolean(), batch: figure, size: figure, precision: z.enum(["f32", "mixed"]).default("f32") }),
   adapter: z.object({ vendor: name, architecture: name, device: name, description: name, software: z.boolean(), toggles: z.array(name).max(1000), platform: z.enum(["node", "browser", "none"]) }),
   method: z.enum(["pass", "inside-pass", "wall"]),
   totalMs: figure,

@@ -2,6 +2,7 @@
 // and comparisons are drawn from it alone; `roentgen profile --json` prints it.
 
 import type { Ceilings, DeviceInfo, Profile } from "@roentgen/gpu";
+import type { Precision } from "@roentgen/nn";
 import { type Group, groupBy, judge, type JudgedDispatch } from "./judge.ts";
 import { type Warning, warningsOf } from "./warnings.ts";
 
@@ -13,6 +14,8 @@ export interface Workload {
   readonly batch: number;
   /** Height and width, in pixels. */
   readonly size: number;
+  /** Default f32. */
+  readonly precision?: Precision;
 }
 
 export type ProfiledAdapter = Pick<DeviceInfo, "vendor" | "architecture" | "device" | "description" | "software" | "toggles" | "platform">;
@@ -58,7 +61,8 @@ export function profileReport(profile: Profile, ceilings: Ceilings, about: Pick<
 export const adapterName = ({ description, device, vendor }: Pick<ProfiledAdapter, "description" | "device" | "vendor">): string => description || device || vendor || "an unnamed adapter";
 
 /** "resnet50, training step with Adam, batch 32, 224 px". */
-export const titleOf = ({ model, train, batch, size }: Workload): string => `${model}, ${train ? "training step with Adam" : "forward pass"}, batch ${batch}, ${size} px`;
+export const titleOf = ({ model, train, batch, size, precision }: Workload): string =>
+  `${model}, ${train ? "training step with Adam" : "forward pass"}, batch ${batch}, ${size} px${precision === "mixed" ? ", mixed precision" : ""}`;
 
 /** How the times were taken, in a sentence or two. */
 export function methodText({ method, quantumNs, repeats, dispatches }: Pick<ProfileReport, "method" | "quantumNs" | "repeats" | "dispatches">): string {

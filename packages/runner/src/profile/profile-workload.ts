@@ -4,7 +4,7 @@
 import { ConfigError, Rng } from "@roentgen/core";
 import { type Device, measureCeilings, type TimingOptions } from "@roentgen/gpu";
 import { modelNamed, UNet } from "@roentgen/models";
-import { Adam, materialize } from "@roentgen/nn";
+import { Adam, LossScale, materialize, type Module, Pass } from "@roentgen/nn";
 import { backward, bceWithLogits, crossEntropy, type InputData, noGrad, record, spec, type Step, type Tensor } from "@roentgen/tensor";
 import { profileReport, type ProfileReport, type Workload } from "./profile-report.ts";
 
@@ -43,28 +43,30 @@ export async function profileWorkload(device: Device, workload: Workload, { roen
 }
 
 /** The step of a workload, with inputs for it. The same seed every time: two profiles do the same work. */
-export function recordWorkload(device: Device, { model: name, train, batch, size }: Workload): { step: Step<unknown>; inputs: InputData[] } {
+export function recordWorkload(device: Device, { model: name, train, batch, size, precision = "f32" }: Workload): { step: Step<unknown>; inputs: InputData[] } {
   const model = modelNamed(name);
   const isUnet = model instanceof UNet;
   if (isUnet && size % 32 !== 0) throw new ConfigError(`${name}: the size must be a multiple of 32, not ${size}: the encoder halves it five times.`);
   materialize(model, device, { seed: 0 });
+  const pass = new Pass<Module & { forward(x: Tensor): Tensor }>(model, precision);
+  const lossScale = precision === "mixed" ? new LossScale(device) : undefined;
   const rng = new Rng(0);
   const images = Float32Array.from({ length: batch * size * size * 3 }, () => rng.normal());
   const x = spec("f32", [batch, size, size, 3]);
   if (!train) {
     model.eval();
-    return { step: record(device, "forward", (image) => noGrad(() => model.forward(image)), [x]), inputs: [images] };
+    return { step: record(device, "forward", (image) => noGrad(() => pass.forward(image)), [x]), inputs: [images] };
   }
   model.train();
-  const optimizer = new Adam(model.parameters(), { lr: 1e-4 });
+  const optimizer = new Adam(model.parameters(), { lr: 1e-4, lossScale });
   const stepOf = (loss: Tensor) => {
-    optimizer.step(backward(loss));
+    optimizer.step(backward(loss, lossScale?.factor));
     return loss;
   };
   if (isUnet) {
     const masks = Float32Array.from({ length: batch * size * size }, () => rng.int(2));
-    return { step: record(device, "train", (image, mask) => stepOf(bceWithLogits(model.forward(image), mask)), [x, spec("f32", [batch, size, size, 1])]), inputs: [images, masks] };
+    return { step: record(device, "train", (image, mask) => stepOf(bceWithLogits(pass.forward(image), mask)), [x, spec("f32", [batch, size, size, 1])]), inputs: [images, masks] };
   }
   const labels = Uint32Array.from({ length: batch }, () => rng.int(1000));
-  return { step: record(device, "train", (image, label) => stepOf(crossEntropy(model.forward(image), label)), [x, spec("u32", [batch])]), inputs: [images, labels] };
+  return { step: record(device, "train", (image, label) => stepOf(crossEntropy(pass.forward(image), label)), [x, spec("u32", [batch])]), inputs: [images, labels] };
 }
