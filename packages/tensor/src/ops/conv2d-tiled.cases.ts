@@ -1,5 +1,6 @@
 import { halved, type OpCase } from "../testing/op-case.ts";
 import { conv2dCase, type Conv2dShape } from "./conv2d.cases.ts";
+import { stem } from "./conv2d-stem.ts";
 import { tiledBy } from "./conv2d-tiled.ts";
 import { smallest } from "./tiling.ts";
 
@@ -28,7 +29,15 @@ const halfShapes: readonly Conv2dShape[] = [
   { x: [2, 6, 5, 8], filter: [12, 1, 1], bias: true },
 ];
 
+/** For the stem's kernel: few channels, dilation 1. */
+const stemShapes: readonly Conv2dShape[] = [
+  { x: [2, 11, 19, 3], filter: [8, 7, 7], options: { stride: 2, padding: 3 }, bias: true },
+  { x: [1, 9, 36, 2], filter: [68, 3, 3], options: { padding: 1 }, bias: true },
+  { x: [1, 9, 20, 1], filter: [8, 3, 5], options: { stride: [1, 3], padding: { top: 0, bottom: 1, left: 0, right: 2 } } },
+];
+
 export const cases: readonly OpCase[] = [
   ...shapes.map((shape) => conv2dCase({ ...shape, by })),
   ...halfShapes.map((shape) => halved(conv2dCase({ ...shape, by }), (i) => i < 2)),
+  ...stemShapes.map((shape) => conv2dCase({ ...shape, by: stem })),
 ];

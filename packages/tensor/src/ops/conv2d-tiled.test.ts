@@ -2,7 +2,7 @@ import { Rng, sizeOf } from "@roentgen/core";
 import { nullDevice } from "@roentgen/gpu";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { candidates } from "../choice.ts";
+import { candidates, type Hardware } from "../choice.ts";
 import { checkOp, withDevice } from "../testing/check-op.ts";
 import { tolerances } from "../testing/tolerances.ts";
 import { tensor } from "../tensor.ts";
@@ -10,8 +10,8 @@ import { conv2dCase } from "./conv2d.cases.ts";
 import { convolutionTask } from "./conv2d-families.ts";
 import { plain } from "./conv2d-plain.ts";
 import { cases } from "./conv2d-tiled.cases.ts";
-import { tiledBy } from "./conv2d-tiled.ts";
-import type { Convolution } from "./convolution.ts";
+import { tiled, tiledBy } from "./conv2d-tiled.ts";
+import type { Convolution, Direction } from "./convolution.ts";
 import { fits, smallest, tiles } from "./tiling.ts";
 import { windowOf } from "./window.ts";
 
@@ -60,12 +60,16 @@ const h200 = {
   limits: { maxComputeWorkgroupStorageSize: 49_152, maxComputeInvocationsPerWorkgroup: 1024, maxComputeWorkgroupSizeX: 1024 } as GPUSupportedLimits,
 };
 
+/** The tiled families that can compute a task, and the plain one, best guess first. */
+const tiledFirst = (device: Hardware, shape: Convolution, direction: Direction) =>
+  candidates({ ...convolutionTask(device, shape, direction), families: [plain, ...tiled] }).map(({ name }) => name);
+
 describe("on an H200, a layer of ResNet-50 at batch 32", () => {
   const guess = (shape: Convolution, limits = h200.limits) => (["forward", "backwardX", "backwardWeight"] as const)
-    .map((direction) => candidates(convolutionTask({ ...h200, limits }, shape, direction))[0]?.name.replace("tiled ", ""));
+    .map((direction) => tiledFirst({ ...h200, limits }, shape, direction)[0]?.replace("tiled ", ""));
 
   it.each([
-    ["stem", shapeOf(32, 224, 3, 64, 7, 2), ["128x64x8 of 8x8", "64x32x8 of 8x4", "32x32x16 of 4x4"]],
+    ["stem", shapeOf(32, 224, 3, 64, 7, 2), ["stem", "64x32x8 of 8x4", "64x128x8 of 8x8"]],
     ["stage 1, 1x1", shapeOf(32, 56, 64, 64, 1, 1), ["128x64x8 of 8x8", "128x64x8 of 8x8", "64x64x16 of 4x4"]],
     ["stage 1, 3x3", shapeOf(32, 56, 64, 64, 3, 1), ["128x64x8 of 8x8", "128x64x8 of 8x8", "64x64x8 of 8x8"]],
     ["stage 2, 3x3 stride 2", shapeOf(32, 56, 128, 128, 3, 2), ["128x64x8 of 8x8", "128x64x8 of 8x8", "128x128x16 of 8x8"]],
@@ -87,6 +91,5 @@ describe("on an H200, a layer of ResNet-50 at batch 32", () => {
 });
 
 it("no software driver is given tiles", () => {
-  const ways = candidates(convolutionTask({ ...h200, info: { ...h200.info, software: true } }, shapeOf(4, 16, 64, 64, 3, 1), "forward"));
-  expect(ways.map(({ name }) => name)).toEqual(["plain"]);
+  expect(tiledFirst({ ...h200, info: { ...h200.info, software: true } }, shapeOf(4, 16, 64, 64, 3, 1), "forward")).toEqual(["plain"]);
 });

@@ -2,14 +2,15 @@
 // shaders/conv2d.tiled.wgsl. Convolutions of single pixels are matrix products as they lie. Channels that do not come in fours are
 // surrounded by zeros first.
 
-import { flatGrid, type Grid, type LaunchOptions, maxGroups } from "@roentgen/gpu";
+import { flatGrid, type Grid, type LaunchOptions } from "@roentgen/gpu";
 import { conv2dTiled, conv2dTiledHalf, conv2dTiledHalfwide, conv2dTiledPacked, conv2dTiledPackedwide, fitChannels } from "@roentgen/kernels";
 import { groups as flat, launch } from "../op.ts";
 import { twinFor } from "../storage.ts";
 import { empty, type Tensor } from "../tensor.ts";
+import { stem } from "./conv2d-stem.ts";
 import { type Convolution, type ConvolutionFamily, type ConvolutionKernels, type Direction, dtypeOf, flopsOf } from "./convolution.ts";
 import { inSlices, tiledProduct } from "./matmul-tiled.ts";
-import { cutOf, fits, mostSlices, overridesOf, type Tile, tiles, type Work } from "./tiling.ts";
+import { cutOf, fits, overridesOf, type Tile, tiles, type Work } from "./tiling.ts";
 
 /** By what forward and backwardX write: the dtype of what they read, or f32. */
 const same = { f32: conv2dTiled, half: conv2dTiledHalf, packed: conv2dTiledPacked };
@@ -129,12 +130,12 @@ export const tiledBy = (tile: Tile): ConvolutionFamily => ({
   ...anyBy(tile),
 
   cost({ info, limits }, shape, direction) {
-    const { input, window: { output, stride, kernel, dilation }, groups, c, k } = shape;
+    const { input, window: { output, kernel, dilation }, groups, c, k } = shape;
     const reach = Math.max(...input, ...output) + Math.max(kernel[0] * dilation[0], kernel[1] * dilation[1]);
-    if (info.software || groups !== 1 || reach > largestSide || stride[0] * stride[1] * mostSlices > maxGroups || !fits(tile, limits)) return Infinity;
+    if (info.software || groups !== 1 || reach > largestSide || !fits(tile, limits)) return Infinity;
     const more = { ...shape, c: upToFours(c), k: upToFours(k) };
     return cutOf(tile, workOf(more, direction), info).cost;
   },
 });
 
-export const tiled: readonly ConvolutionFamily[] = tiles.map(tiledBy);
+export const tiled: readonly ConvolutionFamily[] = [...tiles.map(tiledBy), stem];

@@ -9,6 +9,7 @@ const sizes: readonly MatmulSizes[] = [
   { m: 1, k: 4, n: 4 },
   { m: 33, k: 16, n: 40 },
   { m: 5, k: 1032, n: 12 },
+  { m: 4, k: 8192, n: 4 },
   { m: 37, k: 20, n: 44, options: { transposeB: true } },
   { m: 36, k: 7, n: 44, options: { transposeA: true } },
   { m: 36, k: 12, n: 44, options: { transposeA: true, transposeB: true } },

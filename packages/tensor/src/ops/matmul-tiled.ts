@@ -1,15 +1,15 @@
 // The tiled family of matrix products, one member a tile: workgroup memory, for GPUs. See shaders/matmul.tiled.wgsl.
 
 import type { Shape } from "@roentgen/core";
-import { flatGrid, maxGroups } from "@roentgen/gpu";
+import { flatGrid } from "@roentgen/gpu";
 import { matmulTiled, matmulTiledHalf, matmulTiledHalfwide, matmulTiledPacked, matmulTiledPackedwide } from "@roentgen/kernels";
 import { launch } from "../op.ts";
 import { twinFor } from "../storage.ts";
 import { empty, type FloatDType, type Tensor } from "../tensor.ts";
 import { stored } from "./cast.ts";
 import { flopsOfProduct, type Product, type ProductFamily } from "./product.ts";
-import { sumOfSlices } from "./sum-slices.ts";
-import { cutOf, fits, mostSlices, overridesOf, type Tile, tiles, type Work } from "./tiling.ts";
+import { sumSlices } from "./sum-slices.ts";
+import { cutOf, fits, overridesOf, sumAtOnce, type Tile, tiles, type Work } from "./tiling.ts";
 
 /** By what the kernels write: the dtype of their operands, or f32. */
 const same = { f32: matmulTiled, half: matmulTiledHalf, packed: matmulTiledPacked };
@@ -36,12 +36,17 @@ export function tiledProduct(tile: Tile, product: Product, a: Tensor, b: Tensor,
   });
 }
 
-/** What `first` writes in one piece as `dtype`, or in slices of f32 that are added up and then stored so. */
+/** What `first` writes in one piece as `dtype`, or in slices of f32 that are added up, in order, and then stored so. */
 export function inSlices(like: Tensor, slices: number, shape: Shape, dtype: FloatDType, first: (partial: Tensor) => void): Tensor {
-  if (slices > 1) return stored(sumOfSlices(like, slices, shape, first), dtype);
-  const whole = empty(like.device, shape, { dtype });
-  first(whole);
-  return whole;
+  if (slices === 1) {
+    const whole = empty(like.device, shape, { dtype });
+    first(whole);
+    return whole;
+  }
+  const partial = empty(like.device, slices > sumAtOnce ? [sumAtOnce, slices / sumAtOnce, ...shape] : [slices, ...shape]);
+  first(partial);
+  const sum = sumSlices(partial);
+  return stored(slices > sumAtOnce ? sumSlices(sum) : sum, dtype);
 }
 
 const workOf = ({ batch, m, n, k, dtype = "f32" }: Product): Work => ({ m, n, k, layers: batch, bytes: dtype === "f32" ? 4 : 2 });
@@ -55,7 +60,7 @@ export const tiledBy = (tile: Tile): ProductFamily => ({
   half: true,
 
   cost({ info, limits }, product) {
-    if (info.software || !inFours(product) || !fits(tile, limits) || product.batch * mostSlices > maxGroups) return Infinity;
+    if (info.software || !inFours(product) || !fits(tile, limits)) return Infinity;
     return cutOf(tile, workOf(product), info).cost;
   },
 

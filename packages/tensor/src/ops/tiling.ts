@@ -3,7 +3,7 @@
 // A prediction is a time, in floating-point operations that the GPU could have done meanwhile. It knows three bounds: the arithmetic of the
 // processor with the most tiles, the cache that feeds all of them, and the memory that slices of the sum take a detour through.
 
-import type { DeviceInfo } from "@roentgen/gpu";
+import { type DeviceInfo, maxGroups } from "@roentgen/gpu";
 import type { Hardware } from "../choice.ts";
 
 /** One form of the tiled kernels; the shaders' overrides are its numbers. */
@@ -96,8 +96,11 @@ export function processors({ vendor, architecture, device, description }: Device
 }
 
 /** Slices of a sum at most, and bytes that they may take. */
-export const mostSlices = 64;
+const mostSlices = 256;
 const workspaceBytes = 2 ** 28;
+
+/** Slices that one thread adds up; more are a multiple of it, and added up in two stages. */
+export const sumAtOnce = 16;
 
 /** What a processor holds at a time: registers, workgroup memory, warps of 32 threads. As NVIDIA's since Volta; others are alike. */
 const registerFile = 65_536;
@@ -120,6 +123,9 @@ const unhidden = 0.25;
 /** Floating-point operations in the time that a dispatch takes to start and to drain: a microsecond and a half of the whole GPU. */
 const perDispatch = (processors: number): number => 0.75e6 * processors;
 
+/** Floating-point operations in the time that a thread waits for one more slice to add: an eighth of a microsecond. */
+const perSlice = (processors: number): number => 0.06e6 * processors;
+
 /**
  * The fraction of peak that the inner loop reaches with enough work. A term costs (rows + columns) / 4 reads of workgroup memory for
  * rows x columns multiply-adds; a read of a vec4 by a warp takes two cycles of a unit that four schedulers share, a multiply-add one
@@ -136,10 +142,11 @@ export function efficiencyOf({ rows, columns, stages, k }: Tile): number {
 /** The number of slices that a tile does best with, and the time. */
 export function cutOf(of: Tile, work: Work, info: DeviceInfo): Cut {
   const { m, n, k, layers } = work;
-  const most = Math.max(1, Math.min(mostSlices, Math.floor(k / (8 * of.k)), Math.floor(workspaceBytes / (4 * m * n * layers))));
+  if (layers > maxGroups) return { slices: 1, cost: Infinity };
+  const most = Math.max(1, Math.min(mostSlices, Math.floor(maxGroups / layers), Math.floor(k / (8 * of.k)), Math.floor(workspaceBytes / (4 * m * n * layers))));
   const count = processors(info);
   let best: Cut = { slices: 1, cost: timeOf(of, work, 1, count) };
-  for (let slices = 2; slices <= most; slices++) {
+  for (let slices = 2; slices <= most; slices += slices < sumAtOnce ? 1 : sumAtOnce) {
     const cost = timeOf(of, work, slices, count);
     if (cost < best.cost) best = { slices, cost };
   }
@@ -164,6 +171,20 @@ function timeOf(of: Tile, { m, n, k, layers, bytes }: Work, slices: number, coun
   const cache = perCacheByte * workgroups * steps * of.k * (of.m + of.n) * bytes;
   // Operands and results pass through memory once, however often they come from the cache.
   const memory = perMemoryByte * layers * (bytes * (m * k + k * n) + (slices === 1 ? bytes : 0) * m * n);
-  const detour = slices === 1 ? 0 : perMemoryByte * layers * 4 * m * n * (2 * slices + 1) + perDispatch(count);
+  const chain = slices <= sumAtOnce ? slices : sumAtOnce + slices / sumAtOnce;
+  const sums = slices <= sumAtOnce ? 1 : 2;
+  const detour = slices === 1 ? 0 : perMemoryByte * layers * 4 * m * n * (2 * slices + 1) + chain * perSlice(count) + sums * perDispatch(count);
   return Math.max(arithmetic + unhidden * cache, cache, memory) + detour + perDispatch(count);
+}
+
+/**
+ * Predicted time of the stem's kernel: workgroups of 128 threads that each sum `terms` for 128 pixels x 64 filters. It reads eight floats
+ * and two vec4 of workgroup memory for 64 multiply-adds, and has two barriers for each filter row.
+ */
+export function stemCost(workgroups: number, terms: number, bytes: number, info: DeviceInfo): number {
+  const count = processors(info);
+  const share = Math.ceil(workgroups / count);
+  const busy = Math.min(1, (Math.min(share, 4) * 4) / enoughWarps);
+  const efficiency = 0.9 / (1 + 0.9 * 0.75 + 0.12);
+  return Math.max((share * count * 2 * 128 * 64 * terms) / (efficiency * busy), perMemoryByte * bytes) + perDispatch(count);
 }
