@@ -1,3 +1,4 @@
+export { type BarrierProbe, barriersAreCostly, probeBarriers } from "./barriers.ts";
 export { alignTo, Buffer, buffersIn, partAlignment } from "./buffer.ts";
 export { Device, type DeviceInfo, type DeviceOptions, type LaunchOptions, nullDevice, type Recording } from "./device.ts";
 export { type Ceilings, type CeilingSample, measureCeilings } from "./ceilings.ts";

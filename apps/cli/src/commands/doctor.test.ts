@@ -35,6 +35,7 @@ describe("formatDiagnosis", () => {
   const diagnosis: Diagnosis = {
     roentgen: "0.1.0", node: "v20.19.0", system: "linux x64, 6.1", processors: "2 x CPU, 8.0 GiB", vulkan,
     adapter: { ...adapter, limits: { maxBufferSize: 2 ** 31, maxComputeInvocationsPerWorkgroup: 1024 } }, problems: [],
+    barriers: { measured: { withUs: 9000, withoutUs: 300 }, costly: true },
   };
 
   it("shows the adapter and that it is software", () => {
@@ -52,6 +53,7 @@ describe("formatDiagnosis", () => {
       subgroups                          of 8
       features                           timestamp-query
       Dawn toggles                       none
+      barriers                           costly: 30 times slower with them
       maxBufferSize                      2147483648 (2048 MiB)
       maxComputeInvocationsPerWorkgroup  1024
 

@@ -19,6 +19,8 @@ export interface Diagnosis {
   readonly vulkan: VulkanFacts | null;
   /** Null where there is none; `problems` says why. */
   readonly adapter: (Adapter & { readonly limits: Readonly<Record<string, number>> }) | null;
+  /** What workgroup barriers cost here, measured; null without an adapter. */
+  readonly barriers: BarrierProbe | null;
   readonly problems: readonly Problem[];
 }
 
@@ -32,6 +34,7 @@ export interface Problem {
 
 type DeviceFlags = Pick<DoctorOptions, "adapter" | "native">;
 type Adapter = import("@roentgen/gpu").DeviceInfo;
+type BarrierProbe = import("@roentgen/gpu").BarrierProbe;
 
 /** `roentgen doctor`: prints what there is and what is missing; fails if there is no adapter. */
 export async function doctor({ json = false, ...flags }: DoctorOptions): Promise<void> {
@@ -44,7 +47,7 @@ async function diagnose(flags: DeviceFlags): Promise<Diagnosis> {
   const linux = platform() === "linux";
   const vulkan = linux ? vulkanFacts() : null;
   const processors = cpus();
-  const { adapter, why } = await findAdapter(flags);
+  const { adapter, barriers, why } = await findAdapter(flags);
   return {
     roentgen: version,
     node: process.version,
@@ -52,17 +55,22 @@ async function diagnose(flags: DeviceFlags): Promise<Diagnosis> {
     processors: `${processors.length} x ${processors[0]?.model.trim() || "unknown"}, ${(totalmem() / 2 ** 30).toFixed(1)} GiB`,
     vulkan,
     adapter,
+    barriers,
     problems: problemsOf({ node: process.versions.node, vulkan, adapter, why }),
   };
 }
 
-async function findAdapter(flags: DeviceFlags): Promise<{ adapter: Diagnosis["adapter"]; why: string }> {
+async function findAdapter(flags: DeviceFlags): Promise<Pick<Diagnosis, "adapter" | "barriers"> & { why: string }> {
   try {
     // Imported here, because loading Dawn itself is one of the things that can fail.
-    const { adapterInfo } = await import("@roentgen/gpu/node");
-    return { adapter: await adapterInfo(flags), why: "" };
+    const [{ adapterInfo, openDevice }, { probeBarriers }] = await Promise.all([import("@roentgen/gpu/node"), import("@roentgen/gpu")]);
+    const adapter = await adapterInfo(flags);
+    const device = await openDevice(flags);
+    const barriers = await probeBarriers(device, { measure: true });
+    device.close();
+    return { adapter, barriers, why: "" };
   } catch (error) {
-    return { adapter: null, why: error instanceof Error ? error.message : String(error) };
+    return { adapter: null, barriers: null, why: error instanceof Error ? error.message : String(error) };
   }
 }
 
@@ -91,7 +99,7 @@ export function problemsOf({ node, vulkan, adapter, why }: { node: string; vulka
 /** The limits that decide what fits. */
 const shownLimits = ["maxBufferSize", "maxStorageBufferBindingSize", "maxStorageBuffersPerShaderStage", "maxComputeWorkgroupStorageSize", "maxComputeInvocationsPerWorkgroup", "maxComputeWorkgroupsPerDimension"] as const;
 
-export function formatDiagnosis({ roentgen, node, system, processors, vulkan, adapter, problems }: Diagnosis): string {
+export function formatDiagnosis({ roentgen, node, system, processors, vulkan, adapter, barriers, problems }: Diagnosis): string {
   const lines: (readonly [string, string])[] = [["roentgen", roentgen], ["node", node], ["system", system], ["processors", processors]];
   if (vulkan) {
     lines.push(["Vulkan loader", vulkan.loader ?? "none"]);
@@ -106,6 +114,7 @@ export function formatDiagnosis({ roentgen, node, system, processors, vulkan, ad
     lines.push(["subgroups", adapter.subgroupSize > 0 ? `of ${adapter.subgroupSize}` : "none, or of several sizes"]);
     lines.push(["features", adapter.features.join(" ") || "none"]);
     lines.push(["Dawn toggles", adapter.toggles.join(" ") || "none"]);
+    if (barriers?.measured) lines.push(["barriers", `${barriers.costly ? "costly" : "cheap"}: ${(barriers.measured.withUs / barriers.measured.withoutUs).toPrecision(2)} times slower with them`]);
     for (const name of shownLimits) if (adapter.limits[name] !== undefined) lines.push([name, readable(name, adapter.limits[name])]);
   } else lines.push(["adapter", "none"]);
   const widest = Math.max(...lines.map(([name]) => name.length));
