@@ -1,5 +1,5 @@
 import { batchNormRelu, persistent, record, tensor, type Tensor } from "@roentgen/tensor";
-import { bench, bestMs, valuesOf } from "./harness.ts";
+import { bench, bestMs, cpuOf, valuesOf } from "./harness.ts";
 import { probeOf, values } from "./peers/values.ts";
 import { geometricMean } from "./sampling.ts";
 
@@ -56,7 +56,7 @@ await bench("batch-norm", "how near to the speed of a copy are batch norm + ReLU
     normed.dispose();
     shares.push((both.roentgen.gigabytesPerSecond ?? NaN) / (copy.gigabytesPerSecond ?? NaN));
     note(`${name}: share of the copy's bandwidth`, shares.at(-1) ?? NaN, "");
-    figure({ name: `batch norm + ReLU, both ways, ${batch}x${name}`, unit: "ms", better: "less", values: valuesOf(both, bestMs) });
+    figure({ name: `batch norm + ReLU, both ways, ${batch}x${name}`, unit: "ms", better: "less", values: valuesOf(both, bestMs), cpuMs: cpuOf(both) });
     for (const tensor of [x, dy, weight, bias, copied, ...Object.values(running)]) tensor.dispose();
     device.trim();
     print("");

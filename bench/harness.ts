@@ -10,8 +10,8 @@ import { openDevice } from "@roentgen/gpu/node";
 import { explained, type PeerName, peerNames, PeerProcess } from "./peer-process.ts";
 import type { Answer, Work } from "./peers/protocol.ts";
 import { probeError } from "./peers/values.ts";
-import { type BenchmarkResult, type Figure, ours, ratio, type Result, write } from "./results.ts";
-import { quantile, sample } from "./sampling.ts";
+import { type BenchmarkResult, cpuRatio, type Figure, ours, ratio, type Result, write } from "./results.ts";
+import { quantile, sample, type Sampled } from "./sampling.ts";
 import { limitOn, type TargetName, targets } from "./targets.ts";
 
 export interface Case {
@@ -57,7 +57,7 @@ export interface Bench {
   /** Prints and keeps any number. */
   note(what: string, value: number, unit: string): void;
   /** States the target of this name and whether the value holds it; where the adapter has none, a note. */
-  target(name: TargetName, value: number): void;
+  target(name: TargetName, value: number, byCpu?: number): void;
   /** A peer that was asked for and did not do some work. */
   missing(engine: string, what: string, why: string): void;
   print(line: string): void;
@@ -78,6 +78,8 @@ export async function bench(name: string, question: string, body: (bench: Bench)
   print(`${name}: ${question}`);
   print(`adapter ${description || adapterName}, subgroups of ${subgroupSize || "mixed size"}, toggles ${toggles.join(" ") || "none"}; Node ${process.version}; ${cpus().length} x ${cpus()[0]?.model ?? "unknown"}`);
 
+  // Leaving through exit() ends the peers.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
   const processes = new Map<PeerName, PeerProcess>();
   /** Peers that are not there at all. */
   const absent = new Set<PeerName>();
@@ -126,7 +128,7 @@ export async function bench(name: string, question: string, body: (bench: Bench)
         return keep(summary(ours, test, [await sample(test.run, { budgetSeconds: budget })]));
       },
       async compare(test) {
-        const samples = new Map<string, number[][]>([[ours, []]]);
+        const samples = new Map<string, Sampled[]>([[ours, []]]);
         const among = peers.filter((peer) => test.among?.includes(peer) ?? true);
         const out = new Set<PeerName>();
         let probe: readonly number[] | null = null;
@@ -140,7 +142,7 @@ export async function bench(name: string, question: string, body: (bench: Bench)
               out.add(engine);
               continue;
             }
-            samples.set(engine, [...(samples.get(engine) ?? []), answer.samples.map((ms) => ms * (test.units ?? 1))]);
+            samples.set(engine, [...(samples.get(engine) ?? []), inRepetitions(answer, test.units)]);
             if (quantile([...answer.samples].sort((a, b) => a - b), 0.5) > slowMs) out.add(engine);
             if (answer.probe && test.probe) check(test.name, engine, "values", probeError((probe ??= await test.probe()), answer.probe), test.tolerance ?? 1e-4);
             if (answer.losses?.length) {
@@ -166,15 +168,17 @@ export async function bench(name: string, question: string, body: (bench: Bench)
         print(`  ${figure.name}: ${Object.entries(figure.values).map(([engine, value]) => `${engine} ${number(value)}${times(figure, engine)}`).join(", ")} ${figure.unit}`);
       },
       note,
-      target(what, value) {
+      target(what, value, byCpu) {
         const { unit, ...rest } = targets[what];
         const limit = limitOn(what, device.info);
         if (!Number.isFinite(value)) return missing(ours, what, `internal: it is ${value}`);
         if (limit === null) return note(what, value, unit);
         const atMost = "atMost" in rest;
         const holds = atMost ? value <= limit : value >= limit;
-        kept.targets.push({ what, value, unit, limit, atMost, holds });
-        print(`${holds ? "PASS" : "FAIL"}  ${what}: ${number(value)} ${unit} (${atMost ? "at most" : "at least"} ${limit})`);
+        // Elsewhere the processor waits for the work instead of doing it.
+        const cpu = device.info.software && byCpu !== undefined && Number.isFinite(byCpu) ? { byCpu } : {};
+        kept.targets.push({ what, value, unit, limit, atMost, holds, ...cpu });
+        print(`${holds ? "PASS" : "FAIL"}  ${what}: ${number(value)} ${unit} (${atMost ? "at most" : "at least"} ${limit})${cpu.byCpu === undefined ? "" : `; by processor time ${number(cpu.byCpu)}`}`);
         if (!holds) process.exitCode = 1;
       },
     });
@@ -207,9 +211,13 @@ function positive(name: string, text: string): number {
   return value;
 }
 
-/** Of one engine's samples, round by round, in milliseconds of a repetition. */
-export function summary(engine: string, { name, units = 1, flops, bytes }: Omit<Case, "run">, rounds: readonly (readonly number[])[]): Result {
-  const sortedRounds = rounds.map((samples) => samples.map((ms) => ms / units).sort((a, b) => a - b));
+/** A peer's times are of one unit, ours of a repetition. */
+const inRepetitions = ({ samples, cpuMs }: Answer, units = 1): Sampled => ({ ms: samples.map((ms) => ms * units), cpuMs: (cpuMs ?? NaN) * units });
+
+/** Of what was sampled of one engine, round by round. */
+export function summary(engine: string, { name, units = 1, flops, bytes }: Omit<Case, "run">, rounds: readonly Sampled[]): Result {
+  const sortedRounds = rounds.map(({ ms }) => ms.map((each) => each / units).sort((a, b) => a - b));
+  const cpuMs = Math.min(...rounds.map((round) => round.cpuMs / units).filter((ms) => ms > 0));
   const sorted = sortedRounds.flat().sort((a, b) => a - b);
   const roundMediansMs = sortedRounds.map((samples) => quantile(samples, 0.5));
   // Whatever else runs on the machine only ever slows: the best round is the least disturbed one.
@@ -219,25 +227,33 @@ export function summary(engine: string, { name, units = 1, flops, bytes }: Omit<
     medianMs: quantile(sorted, 0.5), minMs: quantile(sorted, 0), lowerQuartileMs: quantile(sorted, 0.25), upperQuartileMs: quantile(sorted, 0.75),
     ...(flops === undefined ? {} : { gflopPerSecond: flops / best / 1e6 }),
     ...(bytes === undefined ? {} : { gigabytesPerSecond: bytes / best / 1e6 }),
+    ...(Number.isFinite(cpuMs) ? { cpuMs } : {}),
   };
 }
 
 /** The median of the best round. */
 export const bestMs = ({ roundMediansMs }: Result): number => Math.min(...roundMediansMs);
 
+/** Processor time by engine, for a figure. */
+export const cpuOf = (compared: Readonly<Record<string, Result>>): Record<string, number> =>
+  Object.fromEntries(Object.entries(compared).flatMap(([engine, { cpuMs }]) => (cpuMs === undefined ? [] : [[engine, cpuMs]])));
+
+/** Floating-point operations a second if processor time were shared by two cores that do nothing else. */
+export const gflopByCpu = ({ cpuMs = NaN }: Result, flops: number): number => flops / (cpuMs / 2) / 1e6;
+
 /** A figure's values: `of` each engine's result. */
 export const valuesOf = (compared: Compared, of: (result: Result) => number): Record<string, number> =>
   Object.fromEntries(Object.entries(compared).map(([engine, result]) => [engine, of(result)]));
 
 const times = (figure: Figure, engine: string): string => {
-  const faster = engine === ours ? null : ratio(figure, engine);
-  return faster === null ? "" : ` (ours ${faster.toPrecision(3)}x)`;
+  const [faster, byCpu] = engine === ours ? [null, null] : [ratio(figure, engine), cpuRatio(figure, engine)];
+  return faster === null ? "" : ` (ours ${faster.toPrecision(3)}x${byCpu === null ? "" : `, ${byCpu.toPrecision(3)}x by processor time`})`;
 };
 
 const number = (value: number): string => (Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3));
 
-function line({ case: name, engine, samples, medianMs, minMs, lowerQuartileMs, upperQuartileMs, gflopPerSecond, gigabytesPerSecond }: Result): string {
+function line({ case: name, engine, samples, medianMs, minMs, lowerQuartileMs, upperQuartileMs, gflopPerSecond, gigabytesPerSecond, cpuMs }: Result): string {
   const rates = [gflopPerSecond === undefined ? "" : `${number(gflopPerSecond)} GFLOP/s`, gigabytesPerSecond === undefined ? "" : `${number(gigabytesPerSecond)} GB/s`];
   const label = engine === ours ? name : `  ${engine}`;
-  return `  ${label.padEnd(44)} ${number(medianMs).padStart(7)} ms  min ${number(minMs)}, quartiles ${number(lowerQuartileMs)} to ${number(upperQuartileMs)}, n ${samples}  ${rates.filter(Boolean).join(", ")}`;
+  return `  ${label.padEnd(44)} ${number(medianMs).padStart(7)} ms  min ${number(minMs)}, quartiles ${number(lowerQuartileMs)} to ${number(upperQuartileMs)}, n ${samples}${cpuMs === undefined ? "" : `, processor ${number(cpuMs)}`}  ${rates.filter(Boolean).join(", ")}`;
 }

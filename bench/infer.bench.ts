@@ -1,4 +1,4 @@
-import { bench, bestMs, valuesOf } from "./harness.ts";
+import { bench, bestMs, cpuOf, valuesOf } from "./harness.ts";
 import { probeOf } from "./peers/values.ts";
 import { inference } from "./training.ts";
 
@@ -16,6 +16,6 @@ await bench("infer", "how long does a forward pass of ResNet-50 take, in evaluat
     },
     probe: async () => probeOf(await step.run(data).floats()),
   });
-  figure({ name: `resnet50, batch ${batch}, ${size} pixels, forward`, unit: "ms", better: "less", values: valuesOf(compared, bestMs) });
+  figure({ name: `resnet50, batch ${batch}, ${size} pixels, forward`, unit: "ms", better: "less", values: valuesOf(compared, bestMs), cpuMs: cpuOf(compared) });
   dispose();
 });

@@ -24,6 +24,8 @@ interface Options {
   /** A file, "-" for standard output. */
   readonly json?: string;
   readonly save?: boolean;
+  /** Open Dawn as `--native` does elsewhere, for ours and the peers that share it. */
+  readonly native?: boolean;
   /** Draw the page and run nothing: true is the usual place. */
   readonly page?: string | true;
 }
@@ -37,6 +39,7 @@ let interrupted = false;
 async function main(options: Options): Promise<number> {
   if (options.page !== undefined) return drawPage(options.page === true ? join(resultsFolder, "index.html") : resolve(options.page));
   const names = chosen(options.what);
+  if (options.native) process.env.ROENTGEN_NATIVE = "1";
   const { vendor, architecture, device, description, software, subgroupSize, toggles } = await adapterInfo();
   const peers = peersOf(options.peers, vendor);
   await installPeers(peers);

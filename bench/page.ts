@@ -6,7 +6,7 @@ import { chart } from "../packages/runner/src/report/chart.ts";
 import { type Content, html, type Markup } from "../packages/runner/src/report/html.ts";
 import { NONE } from "../packages/runner/src/report/numbers.ts";
 import { colourOf, style } from "../packages/runner/src/report/style.ts";
-import { type Figure, ours, ratio, type Run, type Target } from "./results.ts";
+import { type BenchmarkResult, cpuRatio, type Figure, ours, ratio, type Run, type Target } from "./results.ts";
 
 /** Engines in the order of their colours. */
 const order = [ours, "tfjs", "jax-js", "ort", "torch", "torch-cuda"];
@@ -19,7 +19,7 @@ const day = ({ date }: Run): string => `${date.slice(0, 10)} ${date.slice(11, 16
 
 /** The whole page. `runs` are oldest first, at least one. */
 export function resultsPage(runs: readonly Run[]): string {
-  const latest = new Map(runs.map((run) => [adapterOf(run), run]));
+  const adapters = [...new Set(runs.map(adapterOf))];
   const title = "roentgen beside its peers";
   return html`<!doctype html>
 <html lang="en">
@@ -33,12 +33,12 @@ export function resultsPage(runs: readonly Run[]): string {
 <body>
 <header>
 <h1>${title}</h1>
-<p class="byline">${runs.length} ${runs.length === 1 ? "run" : "runs"} on ${latest.size} ${latest.size === 1 ? "adapter" : "adapters"}. A ratio says how many times faster ours is than a peer that did the same work in the same run; above 1 ours is faster. Read ratios, and only those of a quiet machine.</p>
+<p class="byline">${runs.length} ${runs.length === 1 ? "run" : "runs"} on ${adapters.length} ${adapters.length === 1 ? "adapter" : "adapters"}. A ratio says how many times faster ours is than a peer that did the same work in the same run; above 1 ours is faster. Read ratios, and only those of a quiet machine.</p>
 </header>
 <main>
 <h2>Ratios over time</h2>
 ${overTime(runs)}
-${[...latest].map(([adapter, run]) => adapterSection(adapter, run))}
+${adapters.map((adapter) => adapterSection(adapter, newest(runs.filter((run) => adapterOf(run) === adapter))))}
 <h2>Runs</h2>
 ${runTable(runs)}
 </main>
@@ -98,30 +98,44 @@ const around = (date: Date): Date[] => [-1, 1].map((days) => new Date(date.getTi
 const legend = (engines: readonly string[]): Markup =>
   html`<ul class="legend">${engines.map((engine) => html`<li><svg width="14" height="10" aria-hidden="true"><circle cx="6" cy="5" r="4.5" fill="${colourOf(placeOf(engine))}"/></svg>${engine}</li>`)}</ul>`;
 
-/** The newest run of an adapter: every figure, the ratios as bars, the targets. */
-function adapterSection(adapter: string, run: Run): Markup {
-  const figures = figuresOf(run);
-  const engines = [...new Set(figures.flatMap(({ values }) => Object.keys(values)))].sort(byPlace);
-  const versions = new Map(run.benchmarks.flatMap((b) => Object.entries(b.engines)));
-  const targets = run.benchmarks.flatMap((b) => b.targets);
-  const failed = run.benchmarks.flatMap((b) => b.checks).filter(({ holds }) => !holds);
-  const checked = run.benchmarks.flatMap((b) => b.checks).length;
-  const { load, cores } = run.machine;
-  return html`<h2>${adapter}, ${day(run)}</h2>
-${load.start > cores || load.end > cores ? html`<p class="notice" role="note">The machine was busy with other work: its load was ${load.start.toFixed(1)} when the run began and ${load.end.toFixed(1)} when it ended, on ${cores} cores.</p>` : null}
-<p>${cores} × ${run.machine.cpu}, ${run.machine.memoryGiB} GiB, ${run.machine.system}, Node ${run.machine.node}. Dawn toggles: ${run.adapter.toggles.join(", ") || "none"}. ${[...versions].filter(([engine]) => engine !== ours).sort(([a], [b]) => byPlace(a, b)).map(([engine, { version, backend }]) => `${engine} ${version} on ${backend}. `)}</p>
-${bars(figures, engines.filter((engine) => engine !== ours))}
-${scroll("Figures", html`<table><thead><tr><th scope="col">work</th><th scope="col">unit</th>${engines.map((engine) => html`<th scope="col">${engine}</th>`)}</tr></thead><tbody>${figures.map((figure) => html`<tr><th scope="row">${figure.name}</th><td>${figure.unit}</td>${engines.map((engine) => html`<td>${cell(figure, engine)}</td>`)}</tr>`)}</tbody></table>`, "Medians of the best round. In brackets: how many times faster ours is.")}
-${targets.length > 0 ? targetTable(targets) : null}
-<p>${checked === 0 ? "Nothing was checked against a peer." : failed.length === 0 ? `All ${checked} checks of results and losses against the peers hold.` : html`${failed.length} of ${checked} checks against the peers do not hold: ${failed.map((c, i) => `${i > 0 ? "; " : ""}${c.case}, ${c.engine}, ${c.what}`)}.`}</p>
-${missingList(run)}`;
+interface Newest {
+  readonly run: Run;
+  readonly benchmark: BenchmarkResult;
 }
 
-function cell(figure: Figure, engine: string): Content {
+/** Of each benchmark its newest run: a run may be of a few benchmarks alone. */
+function newest(runs: readonly Run[]): Newest[] {
+  return [...new Map(runs.flatMap((run) => run.benchmarks.map((benchmark) => [benchmark.name, { run, benchmark }] as const))).values()];
+}
+
+/** What an adapter reached last: every figure, the ratios as bars, the targets. */
+function adapterSection(adapter: string, made: readonly Newest[]): Markup | null {
+  const last = made.map(({ run }) => run).sort((a, b) => a.date.localeCompare(b.date)).at(-1);
+  if (!last) return null;
+  const benchmarks = made.map(({ benchmark }) => benchmark);
+  const figures = benchmarks.flatMap((b) => b.figures);
+  const engines = [...new Set(figures.flatMap(({ values }) => Object.keys(values)))].sort(byPlace);
+  const versions = new Map(benchmarks.flatMap((b) => Object.entries(b.engines)));
+  const targets = benchmarks.flatMap((b) => b.targets);
+  const checks = benchmarks.flatMap((b) => b.checks);
+  const failed = checks.filter(({ holds }) => !holds);
+  const busy = [...new Set(made.map(({ run }) => run))].filter(({ machine: { load, cores } }) => load.start > cores || load.end > cores);
+  const { machine } = last;
+  return html`<h2>${adapter}</h2>
+${busy.length > 0 ? html`<p class="notice" role="note">The machine was busy with other work: ${busy.map((run, i) => `${i > 0 ? "; " : ""}${day(run)}, its load was ${run.machine.load.start.toFixed(1)} at the start and ${run.machine.load.end.toFixed(1)} at the end, on ${run.machine.cores} cores`)}.</p>` : null}
+<p>${made.map(({ run, benchmark }, i) => `${i > 0 ? ", " : ""}${benchmark.name} of ${day(run)}`)}. ${machine.cores} × ${machine.cpu}, ${machine.memoryGiB} GiB, ${machine.system}, Node ${machine.node}. Dawn toggles: ${last.adapter.toggles.join(", ") || "none"}. ${[...versions].filter(([engine]) => engine !== ours).sort(([x], [y]) => byPlace(x, y)).map(([engine, { version, backend }]) => `${engine} ${version} on ${backend}. `)}</p>
+${bars(figures, engines.filter((engine) => engine !== ours))}
+${scroll("Figures", html`<table><thead><tr><th scope="col">work</th><th scope="col">unit</th>${engines.map((engine) => html`<th scope="col">${engine}</th>`)}</tr></thead><tbody>${figures.map((figure) => html`<tr><th scope="row">${figure.name}</th><td>${figure.unit}</td>${engines.map((engine) => html`<td>${cell(figure, engine, last.adapter.software)}</td>`)}</tr>`)}</tbody></table>`, `Medians of the best round. In brackets: how many times faster ours is${last.adapter.software ? ", by the clock and, where it was taken, by processor time, which busy neighbours hardly change" : ""}.`)}
+${targets.length > 0 ? targetTable(targets) : null}
+<p>${checks.length === 0 ? "Nothing was checked against a peer." : failed.length === 0 ? `All ${checks.length} checks of results and losses against the peers hold.` : html`${failed.length} of ${checks.length} checks against the peers do not hold: ${failed.map((c, i) => `${i > 0 ? "; " : ""}${c.case}, ${c.engine}, ${c.what}`)}.`}</p>
+${missingList(benchmarks)}`;
+}
+
+function cell(figure: Figure, engine: string, software: boolean): Content {
   const value = figure.values[engine];
   if (value === undefined) return NONE;
-  const faster = engine === ours ? null : ratio(figure, engine);
-  return `${digits(value)}${faster === null ? "" : ` (${times(faster)})`}`;
+  const [faster, byCpu] = engine === ours ? [null, null] : [ratio(figure, engine), software ? cpuRatio(figure, engine) : null];
+  return `${digits(value)}${faster === null ? "" : ` (${times(faster)}${byCpu === null ? "" : `, ${times(byCpu)}`})`}`;
 }
 
 const digits = (value: number): string => (Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3));
@@ -149,10 +163,10 @@ function bars(figures: readonly Figure[], engines: readonly string[]): Markup | 
   return html`<figure>${legend([...new Set(rows.map(({ engine }) => engine))].sort(byPlace))}${drawn}<figcaption>Times faster than each peer in this run; the line at 1 is parity.</figcaption></figure>`;
 }
 
-const targetTable = (targets: readonly Target[]): Markup => scroll("Targets", html`<table><thead><tr><th scope="col">target</th><th scope="col">reached</th><th scope="col">asked for</th><th scope="col">unit</th><th scope="col">holds</th></tr></thead><tbody>${targets.map(({ what, value, unit, limit, atMost, holds }) => html`<tr><th scope="row">${what}</th><td>${digits(value)}</td><td>${atMost ? "at most" : "at least"} ${digits(limit)}</td><td>${unit}</td><td>${holds ? "yes" : html`<b>no</b>`}</td></tr>`)}</tbody></table>`, `${targets.filter(({ holds }) => holds).length} of ${targets.length} targets hold.`);
+const targetTable = (targets: readonly Target[]): Markup => scroll("Targets", html`<table><thead><tr><th scope="col">target</th><th scope="col">reached</th><th scope="col">by processor time</th><th scope="col">asked for</th><th scope="col">unit</th><th scope="col">holds</th></tr></thead><tbody>${targets.map(({ what, value, unit, limit, atMost, holds, byCpu }) => html`<tr><th scope="row">${what}</th><td>${digits(value)}</td><td>${byCpu === undefined ? NONE : digits(byCpu)}</td><td>${atMost ? "at most" : "at least"} ${digits(limit)}</td><td>${unit}</td><td>${holds ? "yes" : html`<b>no</b>`}</td></tr>`)}</tbody></table>`, `${targets.filter(({ holds }) => holds).length} of ${targets.length} targets hold, by the clock.${targets.some(({ byCpu }) => byCpu !== undefined) ? " By processor time: what two cores without other work would come near to." : ""}`);
 
-function missingList(run: Run): Markup | null {
-  const missing = run.benchmarks.flatMap((b) => b.missing.map((m) => ({ ...m, benchmark: b.name })));
+function missingList(benchmarks: readonly BenchmarkResult[]): Markup | null {
+  const missing = benchmarks.flatMap((b) => b.missing.map((m) => ({ ...m, benchmark: b.name })));
   // An engine that only infers leaves out every gradient; once is enough to say so.
   const reasons = [...new Map(missing.map((m) => [`${m.engine} ${m.benchmark} ${m.why}`, m])).values()];
   return reasons.length === 0 ? null : html`<details><summary>What did not run</summary><ul>${reasons.map(({ engine, benchmark, what, why }) => html`<li>${engine}, ${benchmark}, ${what}: ${why.split("\n")[0] ?? ""}</li>`)}</ul></details>`;

@@ -3,6 +3,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
+import { cpus, loadavg } from "node:os";
 import { createInterface } from "node:readline";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { type Answer, type EngineFacts, type Message, type Refusal, type Request, separator } from "./peers/protocol.ts";
@@ -62,14 +63,21 @@ export class PeerProcess {
   #said = "";
   #asked = 0;
 
+  // By default PyTorch's threads spin at every barrier: best on idle cores, and a hundred times slower than waiting on busy ones.
+  static readonly #threads: Readonly<Record<string, string>> = { OMP_NUM_THREADS: "2", MKL_NUM_THREADS: "2", ...((loadavg()[0] ?? 0) > cpus().length ? { OMP_WAIT_POLICY: "PASSIVE" } : {}) };
+
   constructor(readonly name: EngineName, { env = {} }: { readonly env?: Readonly<Record<string, string>> } = {}) {
     const [command, args] = commandOf(name);
-    this.#child = spawn(command, args, { env: { ...process.env, OMP_NUM_THREADS: "2", MKL_NUM_THREADS: "2", ...env }, stdio: "pipe" });
+    this.#child = spawn(command, args, { env: { ...process.env, ...PeerProcess.#threads, ...env }, stdio: "pipe" });
     this.#child.stderr.setEncoding("utf8").on("data", (text: string) => (this.#said = (this.#said + text).slice(-4000)));
     createInterface({ input: this.#child.stdout }).on("line", (line) => {
       if (line.startsWith(separator)) this.#deliver(JSON.parse(line.slice(1)) as Message);
     });
     this.#child.stdin.on("error", () => undefined);
+    // In the middle of a step it would not see that its input ended.
+    const end = () => void this.#child.kill("SIGKILL");
+    process.once("exit", end);
+    this.#child.once("close", () => process.off("exit", end));
     this.#child.once("error", (error) => this.#end(error.message));
     this.#child.once("close", (code, signal) => this.#end(`it ended with ${signal ?? code}: ${lastLines(this.#said)}`));
     this.facts = this.#next().then((message) => {

@@ -23,13 +23,21 @@ const result = z.strictObject({
   roundMediansMs: z.array(finite).min(1),
   gflopPerSecond: finite.optional(),
   gigabytesPerSecond: finite.optional(),
+  /** Processor time of all threads in the best round: on a software adapter the work itself, whatever else the machine did. */
+  cpuMs: finite.optional(),
 });
 
-/** What was reached by each engine that does the work; "more" is better for rates, "less" for times. Of the best round. */
-const figure = z.strictObject({ name: words, unit: words, better: z.enum(["more", "less"]), values: z.record(engine, finite) });
+/**
+ * What was reached by each engine that does the work; "more" is better for rates, "less" for times. Of the best round. `cpuMs` is the
+ * processor time of the same work.
+ */
+const figure = z.strictObject({ name: words, unit: words, better: z.enum(["more", "less"]), values: z.record(engine, finite), cpuMs: z.record(engine, finite).optional() });
 
-/** A target of ours, as a floor or (`atMost`) a ceiling. */
-const target = z.strictObject({ what: words, value: finite, unit: words, limit: finite, atMost: z.boolean(), holds: z.boolean() });
+/**
+ * A target of ours, as a floor or (`atMost`) a ceiling. It holds or not by the clock; `byCpu` is the value that processor time gives
+ * for an adapter that computes on it, shared out over two cores: what a machine without neighbours would come near to.
+ */
+const target = z.strictObject({ what: words, value: finite, unit: words, limit: finite, atMost: z.boolean(), holds: z.boolean(), byCpu: finite.optional() });
 
 /** That an engine computes the same: the largest difference against the largest value, or losses that fall (1 if not, else 0). */
 const check = z.strictObject({ case: words, engine, what: z.enum(["values", "first loss", "loss falls"]), error: finite.nullable(), tolerance: finite, holds: z.boolean() });
@@ -83,6 +91,12 @@ export function ratio({ better, values }: Figure, peer: string): number | null {
   const [own, other] = [values[ours], values[peer]];
   if (own === undefined || other === undefined || !(own > 0) || !(other > 0)) return null;
   return better === "more" ? own / other : other / own;
+}
+
+/** The same by processor time. */
+export function cpuRatio({ cpuMs = {} }: Figure, peer: string): number | null {
+  const [own, other] = [cpuMs[ours], cpuMs[peer]];
+  return own !== undefined && other !== undefined && own > 0 && other > 0 ? other / own : null;
 }
 
 /** Files larger than this are no results file. */

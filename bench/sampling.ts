@@ -12,25 +12,47 @@ export interface SamplingOptions {
 /** A repetition longer than this is timed twice and no more, by hand: benchmark.js would run it at least `minSamples` + 1 times. */
 const slowMs = 4000;
 
+export interface Sampled {
+  /** Milliseconds of a repetition, many times. */
+  readonly ms: readonly number[];
+  /**
+   * Milliseconds of processor time that a repetition takes, over all threads of the process, a software driver's too. Busy neighbours
+   * hardly change it.
+   */
+  readonly cpuMs: number;
+}
+
 /**
- * Milliseconds of a repetition, many times. `run` ends when the GPU is idle; it returns milliseconds if it measured something
+ * Times a repetition. `run` ends when the GPU is idle; it returns milliseconds if it measured something
  * narrower than its own duration.
  */
-export async function sample(run: () => Promise<number | void>, { budgetSeconds, minSamples = 5, warmUp = 2 }: SamplingOptions): Promise<number[]> {
+export async function sample(run: () => Promise<number | void>, { budgetSeconds, minSamples = 5, warmUp = 2 }: SamplingOptions): Promise<Sampled> {
+  let runs = 0;
+  const counted = (): Promise<number | void> => (runs++, run());
   const once = async (): Promise<number> => {
     const start = performance.now();
-    const inner = await run();
+    const inner = await counted();
     return inner ?? performance.now() - start;
   };
   let last = 0;
-  for (let i = 0; i < warmUp; i++) last = await once();
-  if (last > slowMs) return [last, await once()];
+  let [before, first] = [process.cpuUsage(), 0];
+  const sampled = (ms: readonly number[]): Sampled => {
+    const { user, system } = process.cpuUsage(before);
+    return { ms, cpuMs: (user + system) / 1e3 / Math.max(1, runs - first) };
+  };
+  for (let i = 0; i < warmUp; i++) {
+    // The last of them may count.
+    [before, first] = [process.cpuUsage(), runs];
+    last = await once();
+  }
+  if (last > slowMs) return sampled([last, await once()]);
+  [before, first] = [process.cpuUsage(), runs];
   const inner: number[] = [];
   const outer = await new Promise<number[]>((resolve, reject) => {
     const timed = new Benchmark({
       defer: true, maxTime: budgetSeconds, minSamples,
       fn(deferred: { resolve(): void }) {
-        run().then((ms) => {
+        counted().then((ms) => {
           if (ms !== undefined) inner.push(ms);
           deferred.resolve();
         }, reject);
@@ -39,7 +61,7 @@ export async function sample(run: () => Promise<number | void>, { budgetSeconds,
     });
     timed.run({ async: true });
   });
-  return inner.length > 0 ? inner : outer;
+  return sampled(inner.length > 0 ? inner : outer);
 }
 
 /** Of sorted values, interpolated. */

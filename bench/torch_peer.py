@@ -292,9 +292,9 @@ def send(message):
 
 
 def main():
-    # Of the cores that PyTorch may use: a busy neighbour makes its threads wait for each other.
     backend = torch.cuda.get_device_name() if cuda else f"CPU, {torch.get_num_threads()} threads"
-    send({"hello": {"version": torch.__version__, "backend": backend, "toggles": []}})
+    policy = os.environ.get("OMP_WAIT_POLICY")
+    send({"hello": {"version": torch.__version__, "backend": backend, "toggles": [f"OMP_WAIT_POLICY={policy}"] if policy else []}})
     key, current = None, None
     for line in sys.stdin:
         request = json.loads(line)
@@ -310,20 +310,22 @@ def main():
                 if cuda:
                     torch.cuda.synchronize()
                 key, ended = json.dumps([work, units]), int(time.time() * 1e3)
-            samples = []
+            samples, cpu = [], None
             if request["budgetSeconds"] > 0:
-                for _ in range(request["warmUp"]):
+                for _ in range(request["warmUp"] - (ended is not None)):
                     milliseconds(current["run"], units)
                 end = time.perf_counter() + request["budgetSeconds"]
+                before = time.process_time()
                 while len(samples) < request["minSamples"] or (time.perf_counter() < end and len(samples) < 10000):
                     samples.append(milliseconds(current["run"], units))
+                cpu = (time.process_time() - before) * 1e3 / len(samples) / units
             if "probe" in current and ended is not None:
                 answer["probe"] = current["probe"]()
             if "losses" in current:
                 answer["losses"] = current["losses"]()
             if "parameters" in current:
                 answer["parameters"] = current["parameters"]
-            send({"id": request["id"], "samples": samples, "memory": memory(), "firstEndedAt": ended, **answer})
+            send({"id": request["id"], "samples": samples, "cpuMs": cpu, "memory": memory(), "firstEndedAt": ended, **answer})
         except Unsupported as why:
             send({"id": request["id"], "unsupported": str(why)})
         except Exception:

@@ -1,4 +1,4 @@
-import { bench, type Bench, bestMs, valuesOf } from "./harness.ts";
+import { bench, type Bench, bestMs, cpuOf, valuesOf } from "./harness.ts";
 import type { PeerName } from "./peer-process.ts";
 import { type TargetName, targets } from "./targets.ts";
 import { training, type Workload } from "./training.ts";
@@ -38,6 +38,7 @@ async function train({ device, peers, compare, note, figure, target, print }: Be
     },
   });
   const rates = valuesOf(compared, (result) => (1e3 * batch) / bestMs(result));
+  const cpuMs = cpuOf(compared);
   // What a GPU has beside float32, for the record: PyTorch's own fastest ways.
   for (const mode of ["tf32", "amp"] as const) {
     if (!peers.includes("torch-cuda") || !compared["torch-cuda"]) continue;
@@ -50,10 +51,10 @@ async function train({ device, peers, compare, note, figure, target, print }: Be
     });
     if (other["torch-cuda"]) note(`${what}: PyTorch on CUDA, ${mode}`, (1e3 * batch) / bestMs(other["torch-cuda"]), "images/s");
   }
-  figure({ name: `${what}, training step`, unit: "images/s", better: "more", values: rates });
+  figure({ name: `${what}, training step`, unit: "images/s", better: "more", values: rates, cpuMs });
   if (judged) {
     const against = (peer: PeerName) => `${name} step against ${peer}` as TargetName;
-    for (const peer of peers) if (rates[peer] !== undefined && against(peer) in targets) target(against(peer), (rates.roentgen ?? NaN) / rates[peer]);
+    for (const peer of peers) if (rates[peer] !== undefined && against(peer) in targets) target(against(peer), (rates.roentgen ?? NaN) / rates[peer], (cpuMs[peer] ?? NaN) / (cpuMs.roentgen ?? NaN));
     if (name === "resnet50") target("resnet50 step", rates.roentgen ?? NaN);
   }
   if (device.gpu?.features.has("timestamp-query")) {

@@ -36,7 +36,7 @@ function fixtureRun({ date = "2026-11-01T10:00:00.000Z", tfjs = 6, name = "llvmp
       name: "matmul", question: "how fast?", seconds: 12.5,
       engines: { roentgen: { version: "0.1.0", backend: name, toggles: [] }, tfjs: { version: "4.22.0", backend: name, toggles: [] } },
       results: [{ case: figureName, engine: "roentgen", samples: 9, medianMs: 50, minMs: 40, lowerQuartileMs: 45, upperQuartileMs: 60, roundMediansMs: [50, 55], gflopPerSecond: 42.9 }],
-      figures: [{ name: figureName, unit: "GFLOP/s", better: "more", values: { roentgen: 42, tfjs, torch: 168 } }, { name: "first step", unit: "s", better: "less", values: { roentgen: 5, tfjs: 17.5 } }],
+      figures: [{ name: figureName, unit: "GFLOP/s", better: "more", values: { roentgen: 42, tfjs, torch: 168 }, cpuMs: { roentgen: 100, tfjs: 500 } }, { name: "first step", unit: "s", better: "less", values: { roentgen: 5, tfjs: 17.5 } }],
       targets: [{ what: "matrix product 1024", value: 42, unit: "GFLOP/s", limit: 32, atMost: false, holds: true }, { what: "first step", value: 12, unit: "s", limit: 10, atMost: true, holds: false }],
       checks: [{ case: figureName, engine: "tfjs", what: "values", error: 1e-6, tolerance: 1e-4, holds: true }],
       notes: [{ what: "a note", value: 1, unit: "s" }],
@@ -93,14 +93,15 @@ describe("statistics", () => {
   it("count what a run measured itself, and as many as asked for", async () => {
     let runs = 0;
     const turn = () => new Promise((resolve) => setTimeout(resolve, 5));
-    const samples = await sample(async () => (await turn(), ++runs), { budgetSeconds: 0.01, minSamples: 3, warmUp: 2 });
+    const { ms: samples, cpuMs } = await sample(async () => (await turn(), ++runs), { budgetSeconds: 0.01, minSamples: 3, warmUp: 2 });
     expect(samples.length).toBeGreaterThanOrEqual(3);
     expect(Math.min(...samples)).toBeGreaterThan(2);
+    expect(cpuMs).toBeGreaterThan(0);
   });
 
   it("rate the best round, and describe all", () => {
-    expect(summary("tfjs", { name: "c", units: 2, flops: 1e9 }, [[8, 8, 20], [4, 6, 4]])).toEqual({
-      case: "c", engine: "tfjs", samples: 6, roundMediansMs: [4, 2], medianMs: 3.5, minMs: 2, lowerQuartileMs: 2.25, upperQuartileMs: 4, gflopPerSecond: 500,
+    expect(summary("tfjs", { name: "c", units: 2, flops: 1e9 }, [{ ms: [8, 8, 20], cpuMs: 12 }, { ms: [4, 6, 4], cpuMs: 10 }])).toEqual({
+      case: "c", engine: "tfjs", samples: 6, roundMediansMs: [4, 2], medianMs: 3.5, minMs: 2, lowerQuartileMs: 2.25, upperQuartileMs: 4, gflopPerSecond: 500, cpuMs: 5,
     });
   });
 });
@@ -152,10 +153,11 @@ describe("the page", () => {
   const page = parseHTML(text).document as unknown as Document;
   const words = (page.body.textContent ?? "").replace(/\s+/g, " ");
 
-  it("shows each adapter's newest run, with ratios and targets", () => {
-    expect([...page.querySelectorAll("h2")].map((h) => h.textContent)).toEqual(["Ratios over time", "llvmpipe: Mesa 25, 2026-11-08 10:00 UTC", "another GPU, 2026-11-09 10:00 UTC", "Runs"]);
+  it("shows of each adapter the newest run of each benchmark, with ratios and targets", () => {
+    expect([...page.querySelectorAll("h2")].map((h) => h.textContent)).toEqual(["Ratios over time", "llvmpipe: Mesa 25", "another GPU", "Runs"]);
     const figures = [...(page.querySelector('[aria-label="Figures"]')?.querySelectorAll("tbody tr") ?? [])].map((row) => [...row.querySelectorAll("th, td")].map((c) => c.textContent));
-    expect(figures).toEqual([["matrix product 1024", "GFLOP/s", "42.0", "7.00 (6.0×)", "168 (0.25×)"], ["first step", "s", "5.00", "17.5 (3.5×)", "–"]]);
+    expect(figures).toEqual([["matrix product 1024", "GFLOP/s", "42.0", "7.00 (6.0×, 5.0×)", "168 (0.25×)"], ["first step", "s", "5.00", "17.5 (3.5×)", "–"]]);
+    expect(words).toContain("matmul of 2026-11-08 10:00 UTC");
     expect(words).toContain("1 of 2 targets hold");
   });
 
@@ -166,7 +168,7 @@ describe("the page", () => {
   });
 
   it("says that the machine was busy where it was", () => {
-    expect([...page.querySelectorAll(".notice")].map((p) => p.textContent)).toEqual([expect.stringContaining("its load was 4.0")]);
+    expect([...page.querySelectorAll(".notice")].map((p) => p.textContent)).toEqual([expect.stringContaining("2026-11-09 10:00 UTC, its load was 4.0")]);
   });
 
   it("needs no network and no script, and shows names as text", () => {

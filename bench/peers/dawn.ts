@@ -1,14 +1,16 @@
 // A browser's `navigator.gpu` in Node, for libraries written for tabs: the same Dawn, driver and adapter as ours, and the same
 // quiet waiting.
 
+import { nativeToggles } from "@roentgen/gpu/node";
 import { create, globals } from "webgpu";
 
-/** As @roentgen/gpu opens Dawn, so that timestamps and checks cost all sides the same. */
-const flags = ["disable-dawn-features=timestamp_quantization"];
-export const toggles = ["-timestamp_quantization"];
+// The toggles that @roentgen/gpu opens Dawn with, so that its checks cost all sides the same.
+const enable = process.env.ROENTGEN_NATIVE === "1" ? nativeToggles.enable : [];
+const disable = ["timestamp_quantization", ...(process.env.ROENTGEN_NATIVE === "1" ? nativeToggles.disable : [])];
+export const toggles: readonly string[] = [...disable.map((toggle) => `-${toggle}`), ...enable];
 
 // Dawn's GPU object must outlive every device: collected early, the process aborts.
-const gpu = create(flags);
+const gpu = create([`enable-dawn-features=${enable.join(",")}`, `disable-dawn-features=${disable.join(",")}`]);
 
 /** Makes the globals that a library looks for when it is imported. Call it before. */
 export function pretendToBeABrowser(): void {

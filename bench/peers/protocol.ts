@@ -57,6 +57,8 @@ export interface Answer {
   readonly id: number;
   /** Milliseconds of one unit, in the order they were taken. */
   readonly samples: readonly number[];
+  /** Milliseconds of processor time of one unit, over all threads; null where nothing was timed. */
+  readonly cpuMs: number | null;
   /** Some values of the result (`probeOf`), the same ones for every engine. */
   readonly probe?: readonly number[];
   /** Of a training step: the loss of every step since the start. */

@@ -47,10 +47,11 @@ export async function serve(facts: EngineFacts, engine: Engine): Promise<void> {
         firstEndedAt = Date.now();
       }
       const { prepared } = held.current;
-      const samples = budgetSeconds > 0 ? await sample(() => prepared.run(), { budgetSeconds, minSamples, warmUp }) : [];
+      const sampled = budgetSeconds > 0 ? await sample(() => prepared.run(), { budgetSeconds, minSamples, warmUp: Math.max(0, firstEndedAt === null ? warmUp : warmUp - 1) }) : null;
       const answer: Answer = {
         id, firstEndedAt,
-        samples: samples.map((ms) => ms / units),
+        samples: (sampled?.ms ?? []).map((ms) => ms / units),
+        cpuMs: sampled ? sampled.cpuMs / units : null,
         memory: residentMemory(),
         ...(prepared.probe && firstEndedAt !== null ? { probe: await prepared.probe() } : {}),
         ...(prepared.losses ? { losses: [...prepared.losses] } : {}),

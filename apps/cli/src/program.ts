@@ -159,6 +159,7 @@ function addBench(program: Command): void {
     .option("--rounds <n>", "rounds of ours and each peer in turn", count, 3)
     .option("--json <file>", "also write every figure to a file; - for standard output")
     .option("--save", "also keep them in bench/results")
+    .addOption(native())
     .option("--page [file]", "run nothing; draw a page of all in bench/results (default: bench/results/index.html)")
     .addHelpText("after", `
 Examples:

@@ -12,6 +12,7 @@ export interface BenchOptions {
   readonly rounds: number;
   readonly json?: string;
   readonly save?: boolean;
+  readonly native?: boolean;
   readonly page?: string | true;
 }
 
