@@ -37,8 +37,11 @@ export interface Ceilings {
 const opsPerRound = { f32: 2 * 32 * 4, f16: 2 * 32 * 2 } as const;
 
 const mebibyte = 2 ** 20;
-/** The largest is beyond every cache known, where the device binds that much. */
+/** The largest is beyond every cache known, where the device binds that much and is quick enough for it. */
 const copySizes = [1, 4, 16, 64, 256].map((n) => n * mebibyte);
+/** Longer copies are left out; and copies smaller than this say little about memory. */
+const mostCopyMs = 200;
+const leastCopyBytes = 64 * mebibyte;
 
 /** Measures a device's ceilings; the best of a few repeats, since a ceiling is not an average. */
 export async function measureCeilings(device: Device): Promise<Ceilings> {
@@ -54,11 +57,13 @@ export async function measureCeilings(device: Device): Promise<Ceilings> {
     cachedGigabytesPerSecond: best(copies) / 1e9,
     launchMs,
     samples: { f32, f16, copy: copies },
-    doubts: [...doubtsOf("f32 multiply-add", f32), ...doubtsOf("f16 multiply-add", f16), ...doubtsOf("copy", copies)],
+    doubts: [...doubtsOf("f32 multiply-add", f32), ...doubtsOf("f16 multiply-add", f16), ...doubtsOf("copy", copies), ...smallCopy(copies.at(-1)?.amount ?? 0)],
   };
 }
 
 const best = (samples: readonly CeilingSample[]): number => Math.max(0, ...samples.map((s) => s.perSecond));
+
+const smallCopy = (bytes: number): string[] => (bytes < leastCopyBytes ? [`copy: this device is too slow for more than ${bytes / mebibyte} MiB at once, which caches may hold`] : []);
 
 /** Why a row of growing measurements cannot be believed: more work in less time, or a time of nothing. */
 export function doubtsOf(what: string, samples: readonly CeilingSample[]): string[] {
@@ -80,8 +85,8 @@ async function multiplyAdds(device: Device, kernel: Kernel<"sink", { rounds: num
   try {
     // Long enough that clocks have risen and edges do not count.
     const target = device.info.software ? 12 : 6;
-    let rounds = 8;
-    for (let tries = 0; tries < 5; tries++) {
+    let rounds = 1;
+    for (let tries = 0; tries < 6; tries++) {
       const ms = (await measure([rounds]))[0]?.timeMs ?? 0;
       if (ms > 0.5 * target) break;
       rounds = Math.min(2 ** 20, Math.ceil(rounds * Math.min(32, Math.max(2, target / Math.max(ms, 1e-3)))));
@@ -96,19 +101,23 @@ async function copied(device: Device): Promise<CeilingSample[]> {
   // Processors want few groups with long loops, GPUs many with short ones.
   const { software } = device.info;
   const [lanes, rounds] = software ? [8, 256] : [256, 8];
-  const bound = Math.floor(device.maxBindingBytes / mebibyte) * mebibyte;
-  const most = Math.min(bound, (software ? 128 : 256) * mebibyte);
-  const sizes = [...copySizes.filter((bytes) => bytes < most), most];
-  const [x, y] = ["from", "to"].map((name) => device.allocPersistent(most, `ceiling copy ${name}`)) as [Buffer, Buffer];
-  try {
-    const samples = await timed(device, sizes.map((bytes) => {
-      const buffers = { source: Buffer.part("ceiling from", bytes, x, 0), copied: Buffer.part("ceiling to", bytes, y, 0) };
-      return { kernel: ceiling.stream, buffers, params: { rounds, factor: 0, term: 0 }, grid: flatGrid(bytes / 16, lanes * rounds), overrides: { WORKGROUP: lanes }, amount: bytes };
-    }));
-    return samples.map(({ amount, timeMs, perSecond }) => ({ amount, timeMs, perSecond: 2 * perSecond }));
-  } finally {
-    for (const buffer of [x, y]) device.dispose(buffer);
+  const most = Math.min(Math.floor(device.maxBindingBytes / mebibyte) * mebibyte, (software ? 128 : 256) * mebibyte);
+  const samples: CeilingSample[] = [];
+  for (const bytes of [...copySizes.filter((size) => size < most), most]) {
+    const last = samples.at(-1);
+    if (last && last.timeMs * (bytes / last.amount) > mostCopyMs) break;
+    const [source, copied] = ["from", "to"].map((name) => device.allocPersistent(bytes, `ceiling copy ${name}`)) as [Buffer, Buffer];
+    try {
+      const [sample] = await timed(device, [{ kernel: ceiling.stream, buffers: { source, copied }, params: { rounds, factor: 0, term: 0 }, grid: flatGrid(bytes / 16, lanes * rounds), overrides: { WORKGROUP: lanes }, amount: bytes }]);
+      // Read and written.
+      if (sample) samples.push({ ...sample, perSecond: 2 * sample.perSecond });
+    } finally {
+      device.dispose(source);
+      device.dispose(copied);
+      device.trim();
+    }
   }
+  return samples;
 }
 
 async function empty(device: Device): Promise<number> {

@@ -11,6 +11,10 @@ it.each([
   expect(stepOf(BigUint64Array.from(stamps))).toBe(step);
 });
 
+it("takes the beginnings and the ends of dispatches together: either alone may be one time only", () => {
+  expect(stepOf(BigUint64Array.of(14_652_814_087_609n), BigUint64Array.of(14_652_815_250_010n))).toBe(1);
+});
+
 it("lengthens rows until each is long against the clock, and no further than the device's patience", () => {
   const counts = Uint32Array.of(1, 1, 1, 10, 8192);
   // Long enough; half of it; nothing by this clock; close; at the limit.

@@ -65,7 +65,7 @@ export async function timePlan(device: Device, plan: Plan, { inputs = [], repeat
   const { gpu } = device;
   if (!gpu) throw new DeviceError("profiling needs a GPU, this device only records and plans. Open one with openDevice().");
   await plan.build();
-  const chosen = method ?? methodOf(gpu);
+  let chosen = method ?? methodOf(gpu);
   const counts = new Uint32Array(plan.dispatches.length).fill(1);
   const rows = new Rows(device, gpu, plan);
   const samples: Float64Array[] = [];
@@ -79,10 +79,15 @@ export async function timePlan(device: Device, plan: Plan, { inputs = [], repeat
   };
   try {
     let last = await round(null);
+    // Timestamps that are all zero are none: some drivers offer the feature without the clock.
+    if (last.quantumNs === 0) {
+      chosen = "wall";
+      last = await round(null);
+    }
     const { gaps, quantumNs } = last;
     const isCoarse = chosen === "wall" || quantumNs > coarseNs;
     if (isCoarse) {
-      const target = chosen === "wall" ? 20 : Math.max(5, (50 * quantumNs) / 1e6);
+      const target = chosen === "wall" ? 20 : Math.min(50, Math.max(5, (50 * quantumNs) / 1e6));
       while (lengthen(counts, last.totals, target)) last = await round(last.totals.map((ms, i) => ms * (counts[i] ?? 1)));
     }
     samples.push(perExecution(last.totals, counts));
@@ -114,10 +119,10 @@ export function lengthen(counts: Uint32Array, totals: Float64Array, target: numb
 
 const perExecution = (totals: Float64Array, counts: Uint32Array): Float64Array => totals.map((ms, i) => ms / (counts[i] ?? 1));
 
-/** The greatest step that all these times are multiples of, in nanoseconds: the clock's, if there are enough of them. */
-export function stepOf(stamps: BigUint64Array): number {
+/** The greatest step that all these times are multiples of, in nanoseconds: the clock's. Two times nearly always tell, one says nothing. */
+export function stepOf(...stamps: readonly BigUint64Array[]): number {
   let step = 0n;
-  for (const stamp of stamps) for (let a = stamp; a > 0n; ) [step, a] = [a, step % a];
+  for (const some of stamps) for (const stamp of some) for (let a = stamp; a > 0n; ) [step, a] = [a, step % a];
   return Number(step);
 }
 
@@ -173,7 +178,7 @@ class Rows {
       ends.set(stamps.subarray(1), from);
       from = to;
     }
-    return roundOf(count, (i) => begins[i] ?? 0n, (i) => ends[i] ?? 0n, stepOf(ends));
+    return roundOf(count, (i) => begins[i] ?? 0n, (i) => ends[i] ?? 0n, stepOf(begins, ends));
   }
 
   async byWall(counts: Uint32Array): Promise<Round> {
