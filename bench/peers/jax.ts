@@ -38,8 +38,8 @@ const channelsFirst = (data: Float32Array, [n = 1, h = 1, w = 1, c = 1]: Shape):
 /** And back. */
 const channelsLast = (data: Float32Array, [n = 1, c = 1, h = 1, w = 1]: Shape): Float32Array => permuted(data, [n, c, h, w], [0, 2, 3, 1]);
 
-const idle = async (last: unknown): Promise<void> => {
-  await quietly(blockUntilReady(last));
+const idle = async (results: unknown): Promise<void> => {
+  await quietly(blockUntilReady(results));
   check();
 };
 
@@ -50,10 +50,10 @@ function repeated(op: (...args: JaxArray[]) => JaxArray[], held: readonly JaxArr
   const release = (results: readonly JaxArray[]) => results.forEach((array) => array.dispose());
   return {
     async run() {
-      for (let i = 1; i < units; i++) release(once());
-      const last = once();
-      await idle(last);
-      release(last);
+      // It runs nothing before it must: what is given back before it was waited for would never be computed.
+      const made = Array.from({ length: units }, once);
+      await idle(made);
+      made.forEach(release);
     },
     async probe() {
       const [result, ...rest] = once();
