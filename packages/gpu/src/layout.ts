@@ -5,7 +5,7 @@ import { type Buffer, buffersIn } from "./buffer.ts";
 import type { Recording } from "./device.ts";
 import type { Dispatch } from "./dispatch.ts";
 import { joinWaiting } from "./join.ts";
-import { type Access, assignSlots, liveRanges, peakLive, type Range, readBeforeWritten, type Slots } from "./planner.ts";
+import { type Access, assignSlots, independentOfNext, liveRanges, peakLive, type Range, readBeforeWritten, type Slots } from "./planner.ts";
 
 export interface Layout {
   readonly dispatches: readonly Dispatch[];
@@ -46,7 +46,7 @@ function layOut({ label, inputs, result }: Recording<unknown>, dispatches: reado
   if (stray) throw new Error(`internal: plan "${label}": ${dispatches[stray.at]?.label} reads ${roots[stray.buffer]?.label}, which nothing has written.`);
   const ranges = liveRanges(roots.length, accesses, inputSet, outputSet);
   const sizes = roots.map((b) => b.bytes);
-  const slots = assignSlots(sizes, ranges);
+  const slots = assignSlots(sizes, ranges, independentOfNext(accesses));
   return { dispatches, roots, ranges, slots, slotBytes: slots.bytes.reduce((a, b) => a + b, 0), peak: peakLive(sizes, ranges, dispatches.length) };
 }
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Access, assignSlots, liveRanges, peakLive, readBeforeWritten } from "./planner.ts";
+import { type Access, assignSlots, falseHazards, independentOfNext, liveRanges, peakLive, readBeforeWritten } from "./planner.ts";
 
 const chain: Access[] = [
   { reads: [0], writes: [1] },
@@ -51,6 +51,47 @@ describe("assignSlots", () => {
           for (const [j, b] of ranges.entries()) if (i < j && of[i] === of[j]) expect(a.last < b.first || b.last < a.first).toBe(true);
         }
         expect(bytes.reduce((x, y) => x + y, 0)).toBeGreaterThanOrEqual(peakLive(sizes, ranges, 40));
+      }),
+    );
+  });
+});
+
+describe("neighbours", () => {
+  // 1 and 2 both read what 0 writes, 3 reads what they write, 4 and 5 what 3 writes.
+  const forked: Access[] = [
+    { reads: [0], writes: [1] },
+    { reads: [1], writes: [2] },
+    { reads: [1], writes: [3] },
+    { reads: [2, 3], writes: [4] },
+    { reads: [4], writes: [5] },
+    { reads: [4], writes: [6] },
+  ];
+
+  it("are independent where neither writes what the other touches", () => {
+    expect(independentOfNext(forked)).toEqual([false, true, false, false, true]);
+  });
+
+  it("that are independent meet in no slot where there is another one, at no cost in bytes", () => {
+    // 0 writes two buffers; 1 reads the first; 2 could run beside it and needs a slot: the first one's is free, and the second one's.
+    const accesses: Access[] = [{ reads: [], writes: [0, 1] }, { reads: [0], writes: [2] }, { reads: [], writes: [3] }, { reads: [2, 3], writes: [] }];
+    const ranges = liveRanges(4, accesses, new Set(), new Set());
+    const [plain, apart] = [assignSlots([8, 8, 4, 8], ranges), assignSlots([8, 8, 4, 8], ranges, independentOfNext(accesses))];
+    expect([falseHazards(accesses, plain), falseHazards(accesses, apart)]).toEqual([1, 0]);
+    expect([plain.of[3], apart.of[3]]).toEqual([plain.of[0], apart.of[1]]);
+    expect(apart.bytes).toEqual(plain.bytes);
+  });
+
+  it("never overlap for it, whatever the ranges", () => {
+    const buffer = fc.record({ size: fc.integer({ min: 1, max: 1000 }), first: fc.nat(20), length: fc.nat(10) });
+    fc.assert(
+      fc.property(fc.array(buffer, { maxLength: 30 }), fc.array(fc.boolean(), { minLength: 40, maxLength: 40 }), (buffers, independent) => {
+        const sizes = buffers.map((b) => b.size);
+        const ranges = buffers.map((b) => ({ first: b.first, last: b.first + b.length }));
+        const { bytes, of } = assignSlots(sizes, ranges, independent);
+        for (const [i, a] of ranges.entries()) {
+          expect(bytes[of[i] ?? -1]).toBeGreaterThanOrEqual(sizes[i] ?? 0);
+          for (const [j, b] of ranges.entries()) if (i < j && of[i] === of[j]) expect(a.last < b.first || b.last < a.first).toBe(true);
+        }
       }),
     );
   });

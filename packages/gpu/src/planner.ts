@@ -1,11 +1,13 @@
 // The passes that give a recording its memory: pure functions over numbers, so that they are tested without a GPU.
 //
 // 1. liveRanges: from which dispatch to which dispatch each virtual buffer holds a value;
-// 2. assignSlots: largest buffer first, into the first slot whose tenants are all elsewhere in time.
+// 2. assignSlots: largest buffer first, into a slot whose tenants are all elsewhere in time, and not where two neighbours that could
+//    run side by side (the gradients by a convolution's image and filter, say) would be told apart only by their slots.
 //
 // A slot is a whole GPUBuffer, never a range of one: one dispatch may not bind a buffer both as `read` and as `read_write`,
-// even in disjoint ranges, and Dawn orders dispatches by whole buffers. Ranges are inclusive, so what a dispatch reads and
-// what it writes are never in one slot.
+// even in disjoint ranges, and WebGPU's implementations order dispatches by whole buffers. Ranges are inclusive, so what a dispatch
+// reads and what it writes are never in one slot. (Dawn on Vulkan, as of 2026, makes a dispatch wait wherever it writes a buffer
+// that was ever used, and each does: there the choice changes nothing yet.)
 
 export interface Range {
   readonly first: number;
@@ -53,20 +55,48 @@ export interface Slots {
   readonly of: readonly number[];
 }
 
-/** Greedy colouring of the interference graph, largest buffer first; ties by index, so that a plan is the same every time. */
-export function assignSlots(sizes: readonly number[], ranges: readonly Range[]): Slots {
+/** Of each dispatch but the last, whether the next could run beside it: neither writes what the other touches. */
+export function independentOfNext(accesses: readonly Access[]): boolean[] {
+  return accesses.slice(0, -1).map((one, i) => {
+    const next = accesses[i + 1] as Access;
+    const touched = new Set([...next.reads, ...next.writes]);
+    return !one.writes.some((b) => touched.has(b)) && !one.reads.some((b) => next.writes.includes(b));
+  });
+}
+
+/**
+ * Greedy colouring of the interference graph, largest buffer first; ties by index, so that a plan is the same every time. Of the slots
+ * that are free, the first where no neighbours that could run side by side would meet, else the first.
+ *
+ * @param independent  of each dispatch, whether it and the next could run side by side (`independentOfNext`)
+ */
+export function assignSlots(sizes: readonly number[], ranges: readonly Range[], independent: readonly boolean[] = []): Slots {
   const order = sizes.map((_, i) => i).sort((a, b) => (sizes[b] ?? 0) - (sizes[a] ?? 0) || a - b);
   const slots: { bytes: number; tenants: Range[] }[] = [];
   const of = new Array<number>(sizes.length).fill(-1);
   for (const buffer of order) {
     const range = ranges[buffer];
     if (!range || range.first > range.last) continue;
-    let slot = slots.findIndex(({ tenants }) => tenants.every((t) => t.last < range.first || range.last < t.first));
-    if (slot < 0) slot = slots.push({ bytes: sizes[buffer] ?? 0, tenants: [] }) - 1;
-    slots[slot]?.tenants.push(range);
-    of[buffer] = slot;
+    const free = slots.filter(({ tenants }) => tenants.every((t) => t.last < range.first || range.last < t.first));
+    let slot = free.find(({ tenants }) => !tenants.some((t) => meet(t, range, independent) || meet(range, t, independent))) ?? free[0];
+    if (!slot) slots.push((slot = { bytes: sizes[buffer] ?? 0, tenants: [] }));
+    slot.tenants.push(range);
+    of[buffer] = slots.indexOf(slot);
   }
   return { bytes: slots.map((s) => s.bytes), of };
+}
+
+/** Whether one tenant moves out at a dispatch and another in at the next, which could otherwise run beside it. */
+const meet = (out: Range, moving: Range, independent: readonly boolean[]): boolean => out.last + 1 === moving.first && independent[out.last] === true;
+
+/** Neighbours that could run side by side, but for one of them writing a slot that the other touches. */
+export function falseHazards(accesses: readonly Access[], { of }: Pick<Slots, "of">): number {
+  const slotsOf = (buffers: readonly number[]) => buffers.map((b) => of[b] ?? -1).filter((slot) => slot >= 0);
+  return independentOfNext(accesses).filter((free, i) => {
+    const [one, next] = [accesses[i] as Access, accesses[i + 1] as Access];
+    const [written, touched] = [slotsOf(one.writes), slotsOf([...next.reads, ...next.writes])];
+    return free && (written.some((slot) => touched.includes(slot)) || slotsOf(one.reads).some((slot) => slotsOf(next.writes).includes(slot)));
+  }).length;
 }
 
 /** The most bytes alive at once: no assignment can need less. */
