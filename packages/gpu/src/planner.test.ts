@@ -72,12 +72,13 @@ describe("neighbours", () => {
   });
 
   it("that are independent meet in no slot where there is another one, at no cost in bytes", () => {
-    // 0 writes two buffers; 1 reads the first; 2 could run beside it and needs a slot: the first one's is free, and the second one's.
-    const accesses: Access[] = [{ reads: [], writes: [0, 1] }, { reads: [0], writes: [2] }, { reads: [], writes: [3] }, { reads: [2, 3], writes: [] }];
-    const ranges = liveRanges(4, accesses, new Set(), new Set());
-    const [plain, apart] = [assignSlots([8, 8, 4, 8], ranges), assignSlots([8, 8, 4, 8], ranges, independentOfNext(accesses))];
+    // 0 writes three buffers; 1 reads the first; 2 could run beside it and needs a slot: the first one's is free, and the third one's.
+    const accesses: Access[] = [{ reads: [], writes: [0, 1, 2] }, { reads: [0], writes: [3] }, { reads: [], writes: [4] }, { reads: [3, 4], writes: [] }];
+    const ranges = liveRanges(5, accesses, new Set(), new Set());
+    const sizes = [8, 8, 8, 8, 8];
+    const [plain, apart] = [assignSlots(sizes, ranges), assignSlots(sizes, ranges, independentOfNext(accesses))];
     expect([falseHazards(accesses, plain), falseHazards(accesses, apart)]).toEqual([1, 0]);
-    expect([plain.of[3], apart.of[3]]).toEqual([plain.of[0], apart.of[1]]);
+    expect([plain.of[4], apart.of[4]]).toEqual([plain.of[0], apart.of[2]]);
     expect(apart.bytes).toEqual(plain.bytes);
   });
 
