@@ -124,7 +124,7 @@ function adapterSection(adapter: string, made: readonly Newest[]): Markup | null
   return html`<h2>${adapter}</h2>
 ${busy.length > 0 ? html`<p class="notice" role="note">The machine was busy with other work: ${busy.map((run, i) => `${i > 0 ? "; " : ""}${day(run)}, its load was ${run.machine.load.start.toFixed(1)} at the start and ${run.machine.load.end.toFixed(1)} at the end, on ${run.machine.cores} cores`)}.</p>` : null}
 <p>${made.map(({ run, benchmark }, i) => `${i > 0 ? ", " : ""}${benchmark.name} of ${day(run)}`)}. ${machine.cores} × ${machine.cpu}, ${machine.memoryGiB} GiB, ${machine.system}, Node ${machine.node}. Dawn toggles: ${last.adapter.toggles.join(", ") || "none"}. ${[...versions].filter(([engine]) => engine !== ours).sort(([x], [y]) => byPlace(x, y)).map(([engine, { version, backend }]) => `${engine} ${version} on ${backend}. `)}</p>
-${bars(figures, engines.filter((engine) => engine !== ours))}
+${bars(figures, engines.filter((engine) => engine !== ours), last.adapter.software)}
 ${scroll("Figures", html`<table><thead><tr><th scope="col">work</th><th scope="col">unit</th>${engines.map((engine) => html`<th scope="col">${engine}</th>`)}</tr></thead><tbody>${figures.map((figure) => html`<tr><th scope="row">${figure.name}</th><td>${figure.unit}</td>${engines.map((engine) => html`<td>${cell(figure, engine, last.adapter.software)}</td>`)}</tr>`)}</tbody></table>`, `Medians of the best round. In brackets: how many times faster ours is${last.adapter.software ? ", by the clock and, where it was taken, by processor time, which busy neighbours hardly change" : ""}.`)}
 ${targets.length > 0 ? targetTable(targets) : null}
 <p>${checks.length === 0 ? "Nothing was checked against a peer." : failed.length === 0 ? `All ${checks.length} checks of results and losses against the peers hold.` : html`${failed.length} of ${checks.length} checks against the peers do not hold: ${failed.map((c, i) => `${i > 0 ? "; " : ""}${c.case}, ${c.engine}, ${c.what}`)}.`}</p>
@@ -141,15 +141,15 @@ function cell(figure: Figure, engine: string, software: boolean): Content {
 const digits = (value: number): string => (Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3));
 const times = (value: number): string => `${value >= 9.95 ? value.toFixed(0) : value.toPrecision(2)}×`;
 
-/** Ratios of one run, a row for each figure. */
-function bars(figures: readonly Figure[], engines: readonly string[]): Markup | null {
+/** Last ratios, a row for each figure; on a software adapter those of processor time as rings. */
+function bars(figures: readonly Figure[], engines: readonly string[], software: boolean): Markup | null {
   const rows = figures.flatMap((figure) => engines.flatMap((engine) => {
     const value = ratio(figure, engine);
-    return value === null ? [] : [{ name: figure.name, engine, ratio: value }];
+    return value === null ? [] : [{ name: figure.name, engine, ratio: value, byCpu: software ? cpuRatio(figure, engine) : null }];
   }));
   if (rows.length === 0) return null;
   const names = [...new Set(rows.map(({ name }) => name))];
-  const all = rows.map((row) => row.ratio);
+  const all = rows.flatMap((row) => (row.byCpu === null ? [row.ratio] : [row.ratio, row.byCpu]));
   const drawn = chart(`Times faster than each peer: ${rows.map((row) => `${row.name}, ${row.engine} ${times(row.ratio)}`).join("; ")}.`, {
     width: 760, height: 60 + 24 * names.length, marginLeft: 330,
     x: { type: "log", domain: [Math.min(1, ...all) / 1.2, Math.max(1, ...all) * 1.2], label: "times faster", grid: true, ticks: 6, tickFormat: (value: number) => String(value) },
@@ -157,10 +157,11 @@ function bars(figures: readonly Figure[], engines: readonly string[]): Markup | 
     color: { type: "identity" },
     marks: [
       ruleX([1], { stroke: "currentColor", strokeDasharray: "4,3" }),
-      dot(rows, { x: "ratio", y: "name", fill: (row: (typeof rows)[number]) => colourOf(placeOf(row.engine)), r: 5 }),
+      dot(rows, { x: "ratio", y: "name", fill: (row: (typeof rows)[number]) => colourOf(placeOf(row.engine)), r: 4.5 }),
+      dot(rows.filter((row) => row.byCpu !== null), { x: "byCpu", y: "name", stroke: (row: (typeof rows)[number]) => colourOf(placeOf(row.engine)), strokeWidth: 1.5, r: 4.5 }),
     ],
   });
-  return html`<figure>${legend([...new Set(rows.map(({ engine }) => engine))].sort(byPlace))}${drawn}<figcaption>Times faster than each peer in this run; the line at 1 is parity.</figcaption></figure>`;
+  return html`<figure>${legend([...new Set(rows.map(({ engine }) => engine))].sort(byPlace))}${drawn}<figcaption>Times faster than each peer; the line at 1 is parity.${software ? " Dots: by the clock. Rings: by processor time." : ""}</figcaption></figure>`;
 }
 
 const targetTable = (targets: readonly Target[]): Markup => scroll("Targets", html`<table><thead><tr><th scope="col">target</th><th scope="col">reached</th><th scope="col">by processor time</th><th scope="col">asked for</th><th scope="col">unit</th><th scope="col">holds</th></tr></thead><tbody>${targets.map(({ what, value, unit, limit, atMost, holds, byCpu }) => html`<tr><th scope="row">${what}</th><td>${digits(value)}</td><td>${byCpu === undefined ? NONE : digits(byCpu)}</td><td>${atMost ? "at most" : "at least"} ${digits(limit)}</td><td>${unit}</td><td>${holds ? "yes" : html`<b>no</b>`}</td></tr>`)}</tbody></table>`, `${targets.filter(({ holds }) => holds).length} of ${targets.length} targets hold, by the clock.${targets.some(({ byCpu }) => byCpu !== undefined) ? " By processor time: what two cores without other work would come near to." : ""}`);

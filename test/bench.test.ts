@@ -242,6 +242,30 @@ describe("peers", () => {
     }
   });
 
+  it("answer requests one by one: times, values, refusals and failures", () => {
+    const script = `
+      import { serve, Unsupported } from ${JSON.stringify(join(root, "bench/peers/serve.ts"))};
+      console.log("what a library prints");
+      await serve({ version: "1", backend: "none", toggles: [] }, {
+        async matmul({ n }, units) {
+          if (n === 1) throw new Unsupported("too small");
+          if (n === 2) throw new Error("broken");
+          return { run: () => new Promise((done) => setTimeout(done, 2 * units)), probe: async () => [n], dispose() {} };
+        },
+      });`;
+    const requests = [4, 4, 1, 2].map((n, id) => ({ id, work: { kind: "matmul", n }, units: 5, budgetSeconds: 0.01, minSamples: 2, warmUp: 1 }));
+    const input = [...requests, { ...requests[0], id: 4, work: { kind: "adam" } }].map((request) => `${JSON.stringify(request)}\n`).join("");
+    const { status, stdout } = spawnSync(process.execPath, ["--conditions=source", "--import", "tsx", "--input-type=module", "-e", script], { cwd: root, encoding: "utf8", input });
+    const answers = stdout.split("\n").filter((line) => line.startsWith("\u001e")).map((line) => JSON.parse(line.slice(1)) as Record<string, unknown>);
+    expect({ status, kinds: answers.map((answer) => Object.keys(answer).join(" ")) }).toEqual({
+      status: 0,
+      kinds: ["hello", "id firstEndedAt samples cpuMs memory probe", "id firstEndedAt samples cpuMs memory", "id unsupported", "id error", "id unsupported"],
+    });
+    // One unit takes 2 ms; a busy machine may take longer, never less.
+    for (const ms of answers[1]?.samples as number[]) expect(ms).toBeGreaterThan(1.9);
+    expect(answers[4]?.error).toContain("broken");
+  });
+
   /** The fields of a protobuf message, by number. Throws where the bytes are none. */
   function fields(bytes: Uint8Array): Map<number, (number | Uint8Array)[]> {
     const found = new Map<number, (number | Uint8Array)[]>();
