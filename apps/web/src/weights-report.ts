@@ -2,7 +2,7 @@
 
 import type { ConversionReport } from "@roentgen/checkpoints";
 
-const sure = { certain: "", likely: "; the file's name decides", guess: "; a guess" } as const;
+const sure = { certain: "", asked: ", as asked for", likely: "; the file's name decides", guess: "; a guess" } as const;
 
 /** A line: what it is, and how sure that is. */
 export function titleOf({ title, arch, sureness }: ConversionReport): string {

@@ -1,8 +1,8 @@
 import type { LazyTensor } from "../lazy-tensor.ts";
 import type { Numerics } from "../numerics.ts";
 
-/** How well a method is known: nothing else looks so; the file's name decides between some that do; one of several, picked first. */
-export type Sureness = "certain" | "likely" | "guess";
+/** How well a method is known: nothing else looks so; the user decided between some that do; the file's name did; nothing did. */
+export type Sureness = "certain" | "asked" | "likely" | "guess";
 
 /** A backbone that was found in a container, under torchvision's names and in its layout, not yet checked. */
 export interface Found {

@@ -25,6 +25,19 @@ describe("a file is told by what it holds", () => {
     const { report } = await convert(root, { fileName });
     expect([report.method, report.sureness, report.alike.join(" ")]).toEqual([method, sureness, alike]);
   });
+
+  it("unless its method is named, which decides between those that look the same, and no others", async () => {
+    const root = wrapped("state_dict", dict(backbone("module.encoder_q."), [["module.encoder_q.fc.weight", lazy([128, 2048])], ["module.encoder_q.fc.bias", lazy([128])]]));
+    const [guess, asked, certain] = await Promise.all([
+      convert(root), convert(root, { method: "pcl-v1" }), convert(wrapped("model", dict(backbone("encoder."), [["head.0.weight", lazy([128, 2048])]])), { method: "insdis" }),
+    ]);
+    expect([guess.report.method, guess.report.sureness, guess.report.alike, guess.report.licence]).toEqual(["moco-v1", "guess", ["pcl-v1"], "unknown, as long as it is not known whose file this is"]);
+    expect([asked.report.method, asked.report.sureness, asked.report.alike, asked.report.licence]).toEqual(["pcl-v1", "asked", ["moco-v1"], "MIT"]);
+    expect(asked.report.because.at(-1)).toBe("pcl-v1 was asked for; nothing in the file says otherwise");
+    expect(asked.metadata.get("roentgen.method_alike")).toBe("moco-v1");
+    expect(certain.report.sureness).toBe("certain");
+    await expect(convert(root, { method: "moco-v2" })).rejects.toThrow("the file is not what moco-v2 releases");
+  });
 });
 
 describe("a file is refused", () => {

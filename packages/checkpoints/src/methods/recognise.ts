@@ -35,16 +35,18 @@ export function recognise(root: Value, options: RecogniseOptions): Found {
   if (simclr) return agreed(findSimclr(simclr), options);
   const candidates = candidatesIn(dicts).filter(({ prefix }) => options.prefix === undefined || prefix === options.prefix);
   if (candidates.length === 0) throw new CheckpointError(`${fileName}: ${nothingFound(dicts, options)}`);
-  const fits = methodRows.filter((row) => method === "auto" || method === row.id).flatMap((row) => candidates.filter((candidate) => fit(row, candidate)).map((candidate) => ({ row, candidate })));
+  const all = methodRows.flatMap((row) => candidates.filter((candidate) => fit(row, candidate)).map((candidate) => ({ row, candidate })));
+  const fits = all.filter(({ row }) => method === "auto" || method === row.id);
   const unet = candidates.find(({ dict, prefix }) => dict.tensors.has(`${prefix.replace(/encoder\.$/, "")}decoder.blocks.0.conv1.0.weight`) && prefix.endsWith("encoder."));
   if (unet && (method === "auto" || method === "smp-unet")) return takeUnet(unet);
   const named = fits.filter(({ row }) => row.fileName?.test(baseName(options.member ?? fileName)));
   const [best] = named.length > 0 ? named : fits;
   if (best && method !== "plain" && method !== "smp-unet") {
-    const ids = [...new Set(fits.map(({ row }) => row.id))];
-    const sureness: Sureness = ids.length === 1 ? "certain" : new Set(named.map(({ row }) => row.id)).size === 1 ? "likely" : "guess";
-    const because = [whereText(best.candidate), ...(ids.length > 1 ? [named.length > 0 ? `the file's name speaks for ${best.row.id}` : "nothing in the file tells these apart; the weights are read the same way for each of them"] : [])];
-    return take(best.row, best.candidate, method === "auto" ? sureness : "certain", method === "auto" ? because : [...because, "asked for"], ids.filter((id) => id !== best.row.id));
+    const alike = [...new Set(all.map(({ row }) => row.id))].filter((id) => id !== best.row.id);
+    const sureness: Sureness = alike.length === 0 ? "certain" : method !== "auto" ? "asked" : new Set(named.map(({ row }) => row.id)).size === 1 ? "likely" : "guess";
+    const found = take(best.row, best.candidate, sureness, [whereText(best.candidate), ...decided(sureness, best.row.id)], alike);
+    // Whoever guesses does not grant a licence.
+    return sureness === "guess" ? { ...found, licence: "unknown, as long as it is not known whose file this is" } : found;
   }
   if (method !== "auto" && method !== "plain") throw new CheckpointError(`${fileName}: the file is not what ${method} releases: ${candidates.slice(0, 3).map(whereText).join("; ")}. Try --method auto.`);
   const [first, second] = candidates;
@@ -53,6 +55,17 @@ export function recognise(root: Value, options: RecogniseOptions): Found {
 }
 
 const baseName = (path: string): string => path.slice(Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1);
+
+/** What decided between methods whose files hold the same. */
+function decided(sureness: Sureness, id: string): string[] {
+  switch (sureness) {
+    case "certain": return [];
+    case "asked": return [`${id} was asked for; nothing in the file says otherwise`];
+    case "likely": return [`the file's name speaks for ${id}`];
+    case "guess": return ["neither what is in the file nor its name tells which it is"];
+    default: return sureness satisfies never;
+  }
+}
 
 /** Whoever names a method that the file contradicts is told so. */
 function agreed(found: Found, { method, fileName }: RecogniseOptions): Found {
