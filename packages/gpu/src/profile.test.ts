@@ -50,15 +50,19 @@ describe.skipIf(!present)("a profile", () => {
   });
   afterAll(() => device?.close());
 
-  it.each<[TimingMethod]>([["pass"], ["wall"]])("by %s leaves what as many plain runs leave, bit for bit", { timeout: 60_000 }, async (method) => {
+  it.each<[TimingMethod, number, string]>([
+    ["pass", 0, "one by one"],
+    ["pass", 1, "in rows, as a coarse clock needs them"],
+    ["wall", 0, "in rows"],
+  ])("by %s (rows of %d ms), %s, leaves what as many plain runs leave, bit for bit", { timeout: 60_000 }, async (method, leastRowMs) => {
     const { plan, counter } = recordStep(device);
     const plain = new Uint8Array(await device.read(plan.run([input])));
-    const timed = await device.profile(plan, { repeats: 2, method, inputs: [input] });
+    const timed = await device.profile(plan, { repeats: 2, method, leastRowMs, inputs: [input] });
     expect(timed.method).toBe(method);
     expect(new Uint8Array(await device.read(plan.result))).toEqual(plain);
     expect(new Float32Array(await device.read(counter))[0]).toBe(1 + timed.runs);
     // The host's clock cannot time a tiny dispatch alone: rows of it are timed, and undone.
-    expect(timed.dispatches.every((d) => (method === "wall" ? d.inARow > 1 : d.inARow === 1))).toBe(true);
+    expect(timed.dispatches.every((d) => (method === "wall" || leastRowMs > 0 ? d.inARow > 1 : d.inARow === 1))).toBe(true);
     plan.dispose();
   });
 

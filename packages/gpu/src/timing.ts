@@ -26,6 +26,8 @@ export interface TimingOptions {
   readonly repeats?: number;
   /** Default: the finest the device has. */
   readonly method?: TimingMethod;
+  /** Runs each dispatch in a row until the row takes this many milliseconds. Default: only as the clock needs it. */
+  readonly leastRowMs?: number;
   /** Called after each run of the plan; `total` may grow while the clock is being learnt. */
   readonly onRound?: (done: number, total: number) => void;
 }
@@ -61,7 +63,7 @@ const mostInARow = 8192;
 const submitMs = 300;
 
 /** Times every dispatch. Throws DeviceError on a device without a GPU. */
-export async function timePlan(device: Device, plan: Plan, { inputs = [], repeats = 5, method, onRound = () => undefined }: TimingOptions = {}): Promise<Timing> {
+export async function timePlan(device: Device, plan: Plan, { inputs = [], repeats = 5, method, leastRowMs = 0, onRound = () => undefined }: TimingOptions = {}): Promise<Timing> {
   const { gpu } = device;
   if (!gpu) throw new DeviceError("profiling needs a GPU, this device only records and plans. Open one with openDevice().");
   await plan.build();
@@ -85,9 +87,9 @@ export async function timePlan(device: Device, plan: Plan, { inputs = [], repeat
       last = await round(null);
     }
     const { gaps, quantumNs } = last;
-    const isCoarse = chosen === "wall" || quantumNs > coarseNs;
+    const isCoarse = chosen === "wall" || quantumNs > coarseNs || leastRowMs > 0;
     if (isCoarse) {
-      const target = chosen === "wall" ? 20 : Math.min(50, Math.max(5, (50 * quantumNs) / 1e6));
+      const target = Math.max(leastRowMs, chosen === "wall" ? 20 : quantumNs > coarseNs ? Math.min(50, Math.max(5, (50 * quantumNs) / 1e6)) : 0);
       while (lengthen(counts, last.totals, target)) last = await round(last.totals.map((ms, i) => ms * (counts[i] ?? 1)));
     }
     samples.push(perExecution(last.totals, counts));
