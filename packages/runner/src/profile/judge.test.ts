@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { groupBy, judge, placeOf, roofOf } from "./judge.ts";
+import { groupBy, judge, memoryRoof, placeOf, roofOf } from "./judge.ts";
 import { ceilings, dispatches, report, timing } from "./profile.fixture.ts";
 
 describe("the roof of a dispatch, by hand", () => {
@@ -7,19 +7,20 @@ describe("the roof of a dispatch, by hand", () => {
     ["10^8 operations at 100 GFLOP/s are 1 ms", { flops: 1e8, bytes: 2e6, requires: [] }, "compute", 1],
     ["8 MB at 10 GB/s are 0.8 ms", { flops: 1e6, bytes: 8e6, requires: [] }, "memory", 0.8],
     ["next to nothing is a launch", { flops: 10, bytes: 40, requires: [] }, "launch", 0.1],
-    ["16-bit floats have a roof of their own", { flops: 1e8, bytes: 2e6, requires: ["f16"] }, "compute", 0.5],
+    ["storing 16-bit floats makes no faster arithmetic", { flops: 1e8, bytes: 2e6, requires: ["f16"] }, "compute", 1],
+    ["matrix units are held against 16-bit arithmetic", { flops: 1e8, bytes: 2e6, requires: ["f16", "chromium_experimental_subgroup_matrix"] }, "compute", 0.5],
   ] as const)("%s", (_, work, bound, roofMs) => {
     const roof = roofOf(work, ceilings);
     expect(roof.bound).toBe(bound);
     expect(roof.roofMs).toBeCloseTo(roofMs, 12);
   });
 
-  it("is not raised by slow 16-bit arithmetic, which a kernel need not use", () => {
-    expect(roofOf({ flops: 1e8, bytes: 0, requires: ["f16"] }, { ...ceilings, halfGflopPerSecond: 10 }).roofMs).toBeCloseTo(1, 12);
-  });
-
-  it("may lie above what was reached: caches beat the memory's ceiling", () => {
-    expect(judge(timing("x relu relu.forward", 0.5, 0, 8e6), ceilings).ofRoof).toBeCloseTo(1.6, 12);
+  it.each([
+    ["fits the smaller copy's cache", 2 * 2 ** 20, 20],
+    ["does not", 2 * 2 ** 20 + 1, 10],
+    ["is larger than every copy", 1e9, 10],
+  ])("lies at the copy of its size: what %s", (_, bytes, gigabytesPerSecond) => {
+    expect(memoryRoof(ceilings, bytes)).toBeCloseTo(gigabytesPerSecond, 12);
   });
 });
 

@@ -43,7 +43,7 @@ export function profileHtml(report: ProfileReport, comparison: Comparison | null
 ${warningList(report)}
 ${comparison && comparisonPart(comparison)}
 <h2>Roofline</h2>
-${figure(html`${boundLegend}<div class="panels wide">${[roofline, bandwidth].map((drawn) => drawn && html`<div class="panel">${drawn}</div>`)}</div>`, html`Left: kernels by operations for each byte; areas are shares of the time, lines the measured ceilings. Right: every dispatch by the bytes it moves; the dashed line is a plain copy of each size. Bytes are ranges as bound, each once, or what the op says; caches lift points above the memory’s line.`)}
+${figure(html`${boundLegend}<div class="panels wide">${[roofline, bandwidth].map((drawn) => drawn && html`<div class="panel">${drawn}</div>`)}</div>`, html`Left: kernels by operations for each byte; areas are shares of the time, lines the measured ceilings. Right: every dispatch by the bytes it moves; the dashed line is a plain copy of each size. Bytes are ranges as bound, each once, or what the op says. What fits a cache is held against the copy of its size, not against memory.`)}
 <h2>Flame</h2>
 ${figure(flameView(flame(report.dispatches, titleOf(workload))), "Time by phase, module, op and kernel: widths are time on the device, colours what share of it the ceilings need.")}
 <h2>Memory</h2>

@@ -58,7 +58,9 @@ export function profileReport(profile: Profile, ceilings: Ceilings, about: Pick<
   };
 }
 
-export const adapterName = ({ description, device, vendor }: Pick<ProfiledAdapter, "description" | "device" | "vendor">): string => description || device || vendor || "an unnamed adapter";
+/** What the driver says of itself; a browser often says no more than vendor and architecture. */
+export const adapterName = ({ description, vendor, architecture, device }: Pick<ProfiledAdapter, "description" | "vendor" | "architecture" | "device">): string =>
+  description || [vendor, architecture, device].filter(Boolean).join(" ") || "an unnamed adapter";
 
 /** "resnet50, training step with Adam, batch 32, 224 px". */
 export const titleOf = ({ model, train, batch, size, precision }: Workload): string =>

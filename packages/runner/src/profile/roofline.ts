@@ -38,9 +38,10 @@ export interface RooflineEdge {
 export function rooflineEdges({ gflopPerSecond, halfGflopPerSecond, gigabytesPerSecond, cachedGigabytesPerSecond }: ProfileReport["ceilings"], [from, to]: readonly [number, number]): RooflineEdge[] {
   const edge = (name: string, roof: number, slope: number, dashed: boolean): RooflineEdge =>
     ({ name, dashed, points: [...new Set([from, Math.min(to, Math.max(from, roof / slope)), to])].map((intensity) => ({ intensity, gflopPerSecond: Math.min(roof, slope * intensity) })) });
-  const edges = [edge(`f32, ${gflopPerSecond.toFixed(0)} GFLOP/s; memory, ${gigabytesPerSecond.toFixed(0)} GB/s`, gflopPerSecond, gigabytesPerSecond, false)];
-  if (cachedGigabytesPerSecond > 1.05 * gigabytesPerSecond) edges.push(edge(`in cache, ${cachedGigabytesPerSecond.toFixed(0)} GB/s`, gflopPerSecond, cachedGigabytesPerSecond, true));
-  if (halfGflopPerSecond !== null && halfGflopPerSecond > gflopPerSecond) edges.push(edge(`f16, ${halfGflopPerSecond.toFixed(0)} GFLOP/s`, halfGflopPerSecond, gigabytesPerSecond, true));
+  const short = (value: number) => (value >= 10 ? value.toFixed(0) : value.toPrecision(2));
+  const edges = [edge(`f32, ${short(gflopPerSecond)} GFLOP/s; memory, ${short(gigabytesPerSecond)} GB/s`, gflopPerSecond, gigabytesPerSecond, false)];
+  if (cachedGigabytesPerSecond > 1.05 * gigabytesPerSecond) edges.push(edge(`in cache, ${short(cachedGigabytesPerSecond)} GB/s`, gflopPerSecond, cachedGigabytesPerSecond, true));
+  if (halfGflopPerSecond !== null && halfGflopPerSecond > gflopPerSecond) edges.push(edge(`f16, ${short(halfGflopPerSecond)} GFLOP/s`, halfGflopPerSecond, gigabytesPerSecond, true));
   return edges;
 }
 

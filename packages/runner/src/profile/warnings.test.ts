@@ -14,8 +14,8 @@ describe("warnings", () => {
 
   it.each([
     ["few workgroups", timing("fc linear matmul.tiled.forward", 40, 4e7, 1e6, { grid: [2, 2, 1] }), /fewer than 8 workgroups \(4 at least\)/],
-    ["updates in place", timing("a b c.forward", 40, 0, 1e6, { mostBytes: 2e6 }), /counted once/],
-    ["memory", timing("a b c.forward", 40, 0, 1e6), /neighbouring threads/],
+    ["updates in place", timing("a b c.forward", 40, 0, 4e6, { mostBytes: 8e6 }), /counted once/],
+    ["memory", timing("a b c.forward", 40, 0, 4e6), /neighbouring threads/],
   ])("see %s", (_, slow, expected) => {
     expect(report({ ...profile, dispatches: [...dispatches, slow], totalMs: 53 }).warnings.flatMap((w) => w.lookAt).join("\n")).toMatch(expected);
   });
