@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { convertFile } from "@roentgen/checkpoints/node";
 import { demoFolder, demoSource } from "@roentgen/data/node";
 import { openDevice } from "@roentgen/gpu/node";
-import type { Report } from "@roentgen/runner";
+import type { ProfileReport, Report } from "@roentgen/runner";
 import type { OpCase } from "@roentgen/tensor/testing";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -146,6 +146,40 @@ describe.skipIf(!hasBrowser)("in a browser", () => {
     await close();
   });
 
+  it("the page profiles a network, shows what it found, and hands over its files", { timeout: 300_000 }, async () => {
+    const { page, complaints, origins, close } = await site.open();
+    await page.goto(site.url);
+    await page.locator("#app").waitFor({ state: "visible" });
+    await page.selectOption("#profile-size", "32");
+    await page.fill("#profile-batch", "1");
+    await page.selectOption("#profile-step", "forward");
+    await page.click("#profile-start");
+    expect(await page.isDisabled("#start")).toBe(true);
+    await page.locator("#profile-status", { hasText: "Done: resnet18, forward pass, batch 1, 32 px." }).waitFor({ timeout: 240_000 });
+    expect(await page.isDisabled("#start")).toBe(false);
+    expect(await page.locator(".profile-charts svg circle").count()).toBeGreaterThan(10);
+    expect(await page.locator(".flame > div").first().textContent()).toBe("resnet18, forward pass, batch 1, 32 px");
+    expect(await page.locator("#profile table[aria-label='By kernel'] tbody tr").count()).toBeGreaterThan(3);
+    await shoot(page, "profile");
+
+    const report = JSON.parse(readFileSync(await download(page, "profile.json", "#profile"), "utf8")) as ProfileReport;
+    expect(report.workload).toEqual({ model: "resnet18", train: false, precision: "f32", batch: 1, size: 32 });
+    expect(report.adapter).toMatchObject({ platform: "browser", software: true });
+    // Chromium rounds timestamps; whatever the clock, each row of equal dispatches was long against its step.
+    if (report.quantumNs > 10_000) for (const d of report.dispatches) expect(d.timeMs * d.inARow, d.label).toBeGreaterThan((5 * report.quantumNs) / 1e6);
+    expect(report.layers.reduce((sum, layer) => sum + layer.timeMs, 0)).toBeCloseTo(report.totalMs, 6);
+    expect(JSON.parse(readFileSync(await download(page, "trace.json", "#profile"), "utf8"))).toMatchObject({ displayTimeUnit: "ms" });
+    expect(readFileSync(await download(page, "profile.html", "#profile"), "utf8")).toMatch(/<svg aria-label="Roofline: /);
+
+    await page.fill("#profile-batch", "2");
+    await page.click("#profile-start");
+    await page.click("#profile-cancel");
+    await page.locator("#profile-status", { hasText: "Cancelled." }).waitFor();
+    expect(complaints).toEqual([]);
+    expect([...origins]).toEqual([new URL(site.url).origin]);
+    await close();
+  });
+
   it("the page says what to enable where WebGPU is missing, and offers nothing to press", async () => {
     const { page, close } = await site.open({ webGpu: false });
     await page.goto(site.url);
@@ -163,8 +197,8 @@ describe.skipIf(!hasBrowser)("in a browser", () => {
     await page.fill("#epochs", "1");
   }
 
-  async function download(page: Page, name: string): Promise<string> {
-    const [file] = await Promise.all([page.waitForEvent("download"), page.locator("#downloads a", { hasText: name }).click()]);
+  async function download(page: Page, name: string, place = "#downloads"): Promise<string> {
+    const [file] = await Promise.all([page.waitForEvent("download"), page.locator(`${place} a`, { hasText: name }).click()]);
     expect(file.suggestedFilename()).toBe(name);
     const path = join(scratch, name);
     await file.saveAs(path);

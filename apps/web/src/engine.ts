@@ -2,8 +2,10 @@
 
 import { proxy, type Remote, releaseProxy, wrap } from "comlink";
 import type { DeviceInfo } from "@roentgen/gpu";
+import type { ProfileProgress, Workload } from "@roentgen/runner";
 import type { Choices, DataChoice, DataFacts, WeightsFacts } from "./choices.ts";
 import type { MadeFile, Watcher } from "./job.ts";
+import type { ProfileView } from "./profile-job.ts";
 import type { EngineApi } from "./worker.ts";
 
 /** The engine in its worker. Errors arrive with the name and message they had there. */
@@ -40,6 +42,10 @@ export class Engine {
 
   run(choices: Choices, { event, predictions }: Watcher): Promise<MadeFile[]> {
     return this.#orBroken(this.#remote.run(choices, this.#site, proxy(event), proxy(predictions)));
+  }
+
+  profile(workload: Workload, onProgress: ProfileProgress): Promise<ProfileView> {
+    return this.#orBroken(this.#remote.profile(workload, proxy(onProgress)));
   }
 
   finish(): Promise<void> {

@@ -4,6 +4,7 @@ import type { Choices } from "./choices.ts";
 import { byId } from "./dom.ts";
 import { Engine } from "./engine.ts";
 import { Form } from "./form.ts";
+import { ProfilePanel } from "./profile-panel.ts";
 import { RunView } from "./run-view.ts";
 
 const start = byId("start", HTMLButtonElement);
@@ -38,8 +39,7 @@ async function run(form: Form, choices: Choices): Promise<void> {
     if (files) return view.finish(files);
     // What the worker said before its end may still be under way.
     live = false;
-    engine.terminate();
-    engine = new Engine();
+    restart();
     view.say("Cancelled. Nothing was kept.");
   } catch (error) {
     view.say("Ended by an error.");
@@ -49,14 +49,27 @@ async function run(form: Form, choices: Choices): Promise<void> {
   }
 }
 
+function restart(): void {
+  engine.terminate();
+  engine = new Engine();
+}
+
 function setRunning(form: Form, running: boolean): void {
-  form.enabled = !running;
+  form.enabled = profile.enabled = !running;
   start.disabled = running;
   stop.hidden = !running;
   stop.textContent = "Stop and report";
 }
 
 const form = new Form(() => engine, (error) => view.fail(error));
+const profile = new ProfilePanel({
+  engine: () => engine,
+  restart,
+  onBusy(busy) {
+    form.enabled = !busy;
+    start.disabled = busy;
+  },
+});
 form.onStart((choices) => void run(form, choices));
 // The first press ends training and keeps what there is; who presses again does not want to wait for that.
 stop.addEventListener("click", () => {

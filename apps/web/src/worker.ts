@@ -1,8 +1,10 @@
 // The engine's side of the worker boundary: everything that computes runs here, so that the page stays responsive.
 
 import { expose, transfer } from "comlink";
+import type { ProfileProgress, Workload } from "@roentgen/runner";
 import type { Choices, DataChoice } from "./choices.ts";
 import { adapterFacts, dataFacts, runJob, type Watcher } from "./job.ts";
+import { profileJob } from "./profile-job.ts";
 import { convertWeights, inspectWeights } from "./weights.ts";
 
 let finish = new AbortController();
@@ -12,6 +14,10 @@ const api = {
   dataFacts: (data: DataChoice, site: string) => dataFacts(data, site),
   weightsFacts: (file: File) => inspectWeights(file),
   convertWeights: (file: File) => convertWeights(file),
+  async profile(workload: Workload, onProgress: ProfileProgress) {
+    const view = await profileJob(workload, onProgress);
+    return transfer(view, view.files.map(({ bytes }) => bytes.buffer));
+  },
   /** Ends the training under way, if any; `run` then returns what there is. */
   finish: () => finish.abort(),
   async run(choices: Choices, site: string, event: Watcher["event"], predictions: Watcher["predictions"]) {
