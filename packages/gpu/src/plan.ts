@@ -120,7 +120,13 @@ export class Plan<T = unknown> {
       const pipeline = pipelines[i] as GPUComputePipeline;
       if (pipeline !== current) pass.setPipeline((current = pipeline));
       pass.setBindGroup(0, bindGroups[i] as GPUBindGroup);
-      pass.dispatchWorkgroups(grids[3 * i] as number, grids[3 * i + 1] as number, grids[3 * i + 2] as number);
+      // Each argument is a conversion of some 20 ns, and most grids have one axis.
+      const x = grids[3 * i] as number;
+      const y = grids[3 * i + 1] as number;
+      const z = grids[3 * i + 2] as number;
+      if (z > 1) pass.dispatchWorkgroups(x, y, z);
+      else if (y > 1) pass.dispatchWorkgroups(x, y);
+      else pass.dispatchWorkgroups(x);
     }
   }
 
