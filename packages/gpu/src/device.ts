@@ -25,6 +25,10 @@ export interface DeviceInfo {
   readonly software: boolean;
   /** Lanes of a subgroup if the adapter has subgroups of one size only, else 0. */
   readonly subgroupSize: number;
+  /** The most lanes that a subgroup may have; absent without subgroups. */
+  readonly subgroupMaxSize?: number;
+  /** Matrices that subgroups multiply from f16 to f32, [m, n, k] for m x k by k x n; absent where Dawn offers none. */
+  readonly matrixSizes?: readonly (readonly [number, number, number])[];
   readonly features: readonly string[];
   readonly toggles: readonly string[];
   /** How the device was reached: "node" (Dawn), "browser", or "none". */

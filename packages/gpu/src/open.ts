@@ -3,7 +3,8 @@ import { Device, type DeviceInfo, type DeviceOptions } from "./device.ts";
 import { insidePasses } from "./timing.ts";
 
 // The last two are not in the standard. Dawn offers the first of them in native mode, on adapters that have matrix units.
-const wantedFeatures = ["timestamp-query", "subgroups", "shader-f16", "chromium-experimental-subgroup-matrix" as GPUFeatureName, insidePasses as GPUFeatureName] as const;
+const subgroupMatrices = "chromium-experimental-subgroup-matrix" as GPUFeatureName;
+const wantedFeatures = ["timestamp-query", "subgroups", "shader-f16", subgroupMatrices, insidePasses as GPUFeatureName] as const;
 
 const wantedLimits = [
   "maxBufferSize", "maxStorageBufferBindingSize", "maxStorageBuffersPerShaderStage", "maxComputeWorkgroupStorageSize",
@@ -19,8 +20,25 @@ export function describe(adapter: GPUAdapter, platform: DeviceInfo["platform"], 
     vendor, architecture, device, description, platform, toggles,
     software: isFallbackAdapter === true || [vendor, architecture, device, description].some((text) => softwareNames.test(text)),
     subgroupSize: adapter.features.has("subgroups") && subgroupMinSize === subgroupMaxSize ? subgroupMinSize : 0,
+    ...(adapter.features.has("subgroups") ? { subgroupMaxSize } : {}),
+    ...matricesOf(adapter),
     features: [...adapter.features].sort(),
   };
+}
+
+/** Dawn's subgroup matrices, which are not in the standard: docs/dawn/features/subgroup_matrix.md in its sources. */
+interface MatrixConfig {
+  readonly componentType: string;
+  readonly resultComponentType: string;
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+}
+
+function matricesOf({ info, features }: GPUAdapter): Pick<DeviceInfo, "matrixSizes"> {
+  const configs: Iterable<MatrixConfig> = (info as { subgroupMatrixConfigs?: Iterable<MatrixConfig> }).subgroupMatrixConfigs ?? [];
+  if (!features.has(subgroupMatrices)) return {};
+  return { matrixSizes: [...configs].filter(({ componentType, resultComponentType }) => componentType === "f16" && resultComponentType === "f32").map(({ M, N, K }) => [M, N, K]) };
 }
 
 /** Opens a device with all the adapter offers of what we use. */

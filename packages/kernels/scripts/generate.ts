@@ -134,12 +134,16 @@ const broken: string[] = [];
  * on a line below it, is that line in the twin `<stem>.half`; after an alias, the type is enough: `alias lanes = vec4f; // .scalar: f32`.
  * Alone below an empty line, it is a line more. After `@compute`, `// .half: none` leaves the entry point out of the twin.
  */
-function variantsOf(file: string): { file: string; stem: string; source: string }[] {
+function variantsOf(file: string): { file: string; stem: string; source: string; readable: string }[] {
   const stem = file.slice(0, -".wgsl".length);
-  const source = readFileSync(join(shaders, file), "utf8");
-  const names = new Set([...source.matchAll(new RegExp(mark, "g"))].map((match) => match[1] ?? ""));
-  return [{ file, stem, source }, ...[...names].map((name) => ({ file, stem: `${stem}.${name}`, source: twin(source, name) }))];
+  const text = readFileSync(join(shaders, file), "utf8");
+  const names = new Set([...text.matchAll(new RegExp(mark, "g"))].map((match) => match[1] ?? ""));
+  const variants = [{ stem, source: text }, ...[...names].map((name) => ({ stem: `${stem}.${name}`, source: twin(text, name) }))];
+  return variants.map((variant) => ({ file, ...variant, readable: readableOf(variant.source, text) }));
 }
+
+/** A text with the same faces that wgsl_reflect can read: it knows no subgroup matrices, and a shader with these has a twin without. */
+const readableOf = (source: string, text: string): string => (source.includes("subgroup_matrix_") ? twin(text, "emulated") : source);
 
 /** Of a twin, where it begins a text; the text ends at the next one. */
 const mark = /\/\/ \.([a-z]\w*): /;
@@ -174,9 +178,9 @@ function twin(source: string, name: string): string {
 
 const modules: { stem: string; text: string }[] = [];
 const lines = ["# entry point | bindings (* written) | params | overrides"];
-for (const { file, stem, source } of readdirSync(shaders).filter((name) => name.endsWith(".wgsl")).sort().flatMap(variantsOf)) {
+for (const { file, stem, source, readable } of readdirSync(shaders).filter((name) => name.endsWith(".wgsl")).sort().flatMap(variantsOf)) {
   try {
-    const faces = new WgslReflect(source).entry.compute.map((entry) => faceOf(file, source, entry));
+    const faces = new WgslReflect(readable).entry.compute.map((entry) => faceOf(file, source, entry));
     if (faces.length === 0) throw new Error("no entry point");
     modules.push({ stem, text: moduleText(stem, source, faces) });
     lines.push(...snapshotLines(stem, faces));

@@ -1,0 +1,39 @@
+import { expect, it } from "vitest";
+import { record, spec } from "../record.ts";
+import { withDevice } from "../testing/check-op.ts";
+import { halved, runCase } from "../testing/op-case.ts";
+import type { Tensor } from "../tensor.ts";
+import { conv2dCase, type Conv2dShape } from "./conv2d.cases.ts";
+import { matrixConvolutionsBy } from "./conv2d-matrix.ts";
+import { emulated, matrixTiles } from "./matrix-units.ts";
+import { windowOf } from "./window.ts";
+
+const [large, small] = matrixTiles.map((tile) => (m: number, n: number, k: number) => matrixConvolutionsBy(tile, emulated(m, n, k)));
+const by = small?.(16, 16, 16);
+
+/** By emulated matrices: what is checked is the order of work around them. */
+const shapes: readonly Conv2dShape[] = [
+  { x: [1, 1, 1, 4], filter: [4, 1, 1], by },
+  { x: [2, 6, 5, 8], filter: [36, 3, 3], options: { stride: 2, padding: 1 }, bias: true, by },
+  { x: [1, 3, 3, 68], filter: [12, 3, 3], options: { padding: 1 }, bias: true, by: small?.(8, 16, 16) },
+  { x: [2, 6, 5, 8], filter: [72, 1, 1], bias: true, by: small?.(8, 8, 8) },
+  { x: [1, 9, 8, 4], filter: [8, 3, 2], options: { dilation: [2, 3], padding: [3, 1], stride: [1, 2] }, by },
+  { x: [1, 7, 7, 4], filter: [4, 2, 2], options: { stride: 3 }, by },
+  { x: [1, 8, 8, 4], filter: [8, 3, 3], options: { stride: 2, padding: { top: 0, bottom: 1, left: 0, right: 1 } }, by },
+  { x: [3, 31, 29, 4], filter: [4, 1, 1], by },
+  { x: [1, 11, 12, 12], filter: [132, 1, 2], bias: true, by: large?.(16, 16, 16) },
+];
+
+withDevice("conv2d by matrices of subgroups", (device) => {
+  it.each(shapes.map((shape) => halved(conv2dCase(shape), (i) => i < 2)).map((test) => [test.name, test] as const))("agrees with the float64 reference: %s", async (_, test) => {
+    if (device().info.features.includes("shader-f16")) expect(await runCase(device(), test)).toEqual([]);
+  });
+
+  it("sums a small filter's gradient in slices", () => {
+    const shape = { batch: 3, input: [31, 29] as const, c: 4, k: 4, groups: 1, window: windowOf("test", [31, 29], [1, 1]), dtype: "f16" as const };
+    const images = spec("f16", [3, 31, 29, 4]);
+    const { plan } = record(device(), "gradient", (x, dy) => by?.backwardWeight(shape, x as Tensor, dy as Tensor), [images, images]);
+    expect(plan.dispatches.map(({ grid }) => grid[2])[0]).toBeGreaterThan(1);
+    expect(plan.dispatches.at(-1)?.kernel.name).toBe("sum-slices.forward");
+  });
+});

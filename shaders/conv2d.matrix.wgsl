@@ -1,0 +1,335 @@
+// conv2d: f16 images and filters, f32 sums: the family for GPUs whose subgroups multiply matrices. See conv2d.wgsl for the formula and
+// matmul.matrix.wgsl for tiles, matrices and twins. One group, c and k multiples of four.
+//
+// forward          reads x[n,h,w,c], w[k,r,s,c], bias[k],  writes y[n,p,q,k]
+//                  grid: ceil(n p q / TILE_M), ceil(k / TILE_N), 1
+// backward_x       reads dy[n,p,q,k], w, bias[c],          writes dx[n,h,w,c]
+//                  grid: ceil(n ceil(h / stride.x) ceil(w / stride.y) / TILE_M), ceil(c / TILE_N), stride.x stride.y
+// backward_weight  reads x, dy,                            writes partial[slices,k,r,s,c], f32
+//                  grid: ceil(k / TILE_M), r s ceil(c / TILE_N), slices
+//
+// Slice z sums output pixels z*slice to (z+1)*slice; sum-slices.wgsl adds the slices. With one slice, partial is the gradient.
+//
+// Each is a matrix product, its operands copied to workgroup memory from where they lie: rows are output pixels (forward), the input pixels
+// of a phase (backward_x, as in conv2d.lanes.wgsl) or output channels (backward_weight). The sum runs over taps and, 32 at a time, over
+// channels, or over output pixels, 32 at a time. Where a row's pixel lies is found once, or 32 at a time one step ahead.
+
+diagnostic(off, chromium.subgroup_matrix_uniformity); // .emulated: diagnostic(off, derivative_uniformity);
+enable f16;
+enable subgroups; // .emulated: enable f16;
+enable chromium_experimental_subgroup_matrix; // .emulated: enable f16;
+
+const M: u32 = 16; // .eight: const M: u32 = 8; // .short: const M: u32 = 8; // .emulated: override UNIT_M: u32 = 16; var<private> M: u32;
+const N: u32 = 16; // .eight: const N: u32 = 8; // .short: const N: u32 = 16; // .emulated: override UNIT_N: u32 = 16; var<private> N: u32;
+const K: u32 = 16; // .eight: const K: u32 = 8; // .short: const K: u32 = 16; // .emulated: override UNIT_K: u32 = 16; var<private> K: u32;
+
+override WORKGROUP: u32 = 64;    // the most lanes of a subgroup, times TILE_M / 64 TILE_N / 32
+override TILE_M: u32 = 64;
+override TILE_N: u32 = 64;
+
+const TILE_K: u32 = 32;
+const PAD: u32 = 8;
+const ROWS: u32 = 64;            // of a subgroup
+const COLUMNS: u32 = 32;
+
+alias left = subgroup_matrix_left<f16, K, M>; // .emulated: vec3u
+alias right = subgroup_matrix_right<f16, N, K>; // .emulated: vec3u
+alias lefts = array<left, ROWS / M>; // .emulated: array<vec3u, 8>
+alias sums_of = array<subgroup_matrix_result<f32, N, M>, ROWS / M * (COLUMNS / N)>; // .emulated: array<f32, 64>
+
+struct Params {
+  input: vec2u,      // h, w
+  output: vec2u,     // p, q
+  kernel: vec2u,     // r, s
+  stride: vec2u,
+  dilation: vec2u,
+  padding: vec2u,    // top, left
+  batch: u32,
+  c: u32,
+  k: u32,
+  has_bias: u32,
+  slice: u32,        // output pixels in a slice of backward_weight
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4<f16>>;
+@group(0) @binding(2) var<storage, read> w: array<vec4<f16>>;
+@group(0) @binding(3) var<storage, read> bias: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> y: array<vec4<f16>>;
+
+// Image, row and column of a pixel; rows of the tile that there are no pixels for read the last one and are not stored.
+var<workgroup> places: array<vec3u, max(TILE_M, 2u * TILE_K)>;
+
+var<workgroup> tile_a: array<f16, TILE_M * (TILE_K + PAD)>;
+var<workgroup> tile_b: array<f16, TILE_N * (TILE_K + PAD)>;
+var<workgroup> results: array<f32, TILE_M / ROWS * (TILE_N / COLUMNS) * M * N>; // .emulated: var<workgroup> results: array<f32, TILE_M / ROWS * (TILE_N / COLUMNS) * 256u>;
+
+// .emulated: fn dot_of(l: left, r: right, i: u32, j: u32) -> f32 { var sum = 0.0; for (var k = 0u; k < K; k++) { sum += f32(tile_a[l.x + i * l.y + k * l.z]) * f32(tile_b[r.x + k * r.y + j * r.z]); } return sum; }
+
+// .emulated: fn multiply_add(l: left, r: right, sums: ptr<function, sums_of>, at: u32, lane: u32) { for (var e = 0u; e < M * N / 32u; e++) { let i = e * 32u + lane; (*sums)[at * (M * N / 32u) + e] += dot_of(l, r, i / N, i % N); } }
+
+// .emulated: fn keep(sums: ptr<function, sums_of>, at: u32, first: u32, lane: u32) { for (var e = 0u; e < M * N / 32u; e++) { results[first + e * 32u + lane] = (*sums)[at * (M * N / 32u) + e]; } }
+
+fn load_left(row: u32, k: u32, columns: bool) -> left {
+  if (columns) {
+    return subgroupMatrixLoad<left, col_major>(&tile_a, k * (TILE_M + PAD) + row, TILE_M + PAD); // .emulated: return vec3u(k * (TILE_M + PAD) + row, 1u, TILE_M + PAD);
+  }
+  return subgroupMatrixLoad<left, row_major>(&tile_a, row * (TILE_K + PAD) + k, TILE_K + PAD); // .emulated: return vec3u(row * (TILE_K + PAD) + k, TILE_K + PAD, 1u);
+}
+
+fn load_right(k: u32, column: u32, columns: bool) -> right {
+  if (columns) {
+    return subgroupMatrixLoad<right, col_major>(&tile_b, column * (TILE_K + PAD) + k, TILE_K + PAD); // .emulated: return vec3u(column * (TILE_K + PAD) + k, 1u, TILE_K + PAD);
+  }
+  return subgroupMatrixLoad<right, row_major>(&tile_b, k * (TILE_N + PAD) + column, TILE_N + PAD); // .emulated: return vec3u(k * (TILE_N + PAD) + column, TILE_N + PAD, 1u);
+}
+
+// Where a subgroup's results begin in the tile.
+fn origin(subgroup: u32) -> vec2u {
+  return vec2u(subgroup / (TILE_N / COLUMNS) * ROWS, subgroup % (TILE_N / COLUMNS) * COLUMNS);
+}
+
+// Adds the products of K terms. `a_columns`: columns of a lie in one piece, not rows; `b_columns` likewise.
+fn multiply(sums: ptr<function, sums_of>, subgroup: u32, lane: u32, k: u32, a_columns: bool, b_columns: bool) {
+  let at = origin(subgroup);
+  var some: lefts;
+  for (var i = 0u; i < ROWS / M; i++) { some[i] = load_left(at.x + i * M, k, a_columns); }
+  for (var j = 0u; j < COLUMNS / N; j++) {
+    let other = load_right(k, at.y + j * N, b_columns);
+    for (var i = 0u; i < ROWS / M; i++) {
+      let one = i * (COLUMNS / N) + j;
+      (*sums)[one] = subgroupMatrixMultiplyAccumulate(some[i], other, (*sums)[one]); // .emulated: multiply_add(some[i], other, sums, one, lane);
+    }
+  }
+}
+
+fn put_a(at: u32, v: vec4<f16>) {
+  tile_a[at] = v.x;
+  tile_a[at + 1u] = v.y;
+  tile_a[at + 2u] = v.z;
+  tile_a[at + 3u] = v.w;
+}
+
+fn put_b(at: u32, v: vec4<f16>) {
+  tile_b[at] = v.x;
+  tile_b[at + 1u] = v.y;
+  tile_b[at + 2u] = v.z;
+  tile_b[at + 3u] = v.w;
+}
+
+fn place_of(pixel: u32, height: u32, width: u32) -> vec3u {
+  let line = pixel / width;
+  let n = line / height;
+  return vec3u(n, line - n * height, pixel - line * width);
+}
+
+// The four results that thread `v` stores after matrix (i, j) of every subgroup was kept: row and column in the tile.
+fn kept_at(v: u32, i: u32, j: u32) -> vec2u {
+  return origin(v / (M * N / 4u)) + vec2u(i * M + v % (M * N / 4u) / (N / 4u), j * N + v % (N / 4u) * 4u);
+}
+
+fn kept(v: u32) -> vec4f {
+  return vec4f(results[4u * v], results[4u * v + 1u], results[4u * v + 2u], results[4u * v + 3u]);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn forward(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(local_invocation_index) local: u32,
+  @builtin(subgroup_id) subgroup_in: u32, // .emulated: @builtin(num_workgroups) groups: vec3u,
+) {
+  let subgroup = subgroup_in; // .emulated: let subgroup = local / 32u; let one = min(groups.x, 1u); M = UNIT_M * one; N = UNIT_N * one; K = UNIT_K * one;
+  let subgroups = TILE_M / ROWS * (TILE_N / COLUMNS);
+  let m = params.batch * params.output.x * params.output.y;
+  let m0 = group.x * TILE_M;
+  let n0 = group.y * TILE_N;
+  let taps = params.kernel.x * params.kernel.y;
+  for (var row = local; row < TILE_M; row += WORKGROUP) {
+    let p = place_of(min(m0 + row, m - 1u), params.output.x, params.output.y);
+    // above or left of x these wrap round to huge numbers, so one comparison finds both ends
+    places[row] = vec3u(p.x, p.y * params.stride.x - params.padding.x, p.z * params.stride.y - params.padding.y);
+  }
+  var sums: sums_of;
+  for (var tap = 0u; tap < taps; tap++) {
+    let r = tap / params.kernel.y;
+    let off = vec2u(r, tap - r * params.kernel.y) * params.dilation;
+    for (var c0 = 0u; c0 < params.c; c0 += TILE_K) {
+      workgroupBarrier();
+      for (var v = local; v < TILE_M * TILE_K / 4u; v += WORKGROUP) {
+        let row = v / (TILE_K / 4u);
+        let c = c0 + v % (TILE_K / 4u) * 4u;
+        let p = places[row];
+        let at = p.yz + off;
+        var value = vec4<f16>();
+        if (at.x < params.input.x && at.y < params.input.y && c < params.c) {
+          value = x[(((p.x * params.input.x + at.x) * params.input.y + at.y) * params.c + c) / 4u];
+        }
+        put_a(row * (TILE_K + PAD) + c - c0, value);
+      }
+      for (var v = local; v < TILE_N * TILE_K / 4u; v += WORKGROUP) {
+        let column = v / (TILE_K / 4u);
+        let c = c0 + v % (TILE_K / 4u) * 4u;
+        var value = vec4<f16>();
+        if (n0 + column < params.k && c < params.c) { value = w[(((n0 + column) * taps + tap) * params.c + c) / 4u]; }
+        put_b(column * (TILE_K + PAD) + c - c0, value);
+      }
+      workgroupBarrier();
+      if (subgroup < subgroups) {
+        for (var k = 0u; k < TILE_K; k += K) { multiply(&sums, subgroup, local % 32u, k, false, true); }
+      }
+    }
+  }
+  for (var i = 0u; i < ROWS / M; i++) { // .emulated: for (var i = 0u; i < ROWS / UNIT_M * one; i++) {
+    for (var j = 0u; j < COLUMNS / N; j++) { // .emulated: for (var j = 0u; j < COLUMNS / UNIT_N * one; j++) {
+      workgroupBarrier();
+      if (subgroup < subgroups) {
+        subgroupMatrixStore<row_major>(&results, subgroup * M * N, sums[i * (COLUMNS / N) + j], N); // .emulated: keep(&sums, i * (COLUMNS / N) + j, subgroup * M * N, local % 32u);
+      }
+      workgroupBarrier();
+      for (var v = local; v < subgroups * M * N / 4u; v += WORKGROUP) {
+        let at = vec2u(m0, n0) + kept_at(v, i, j);
+        if (at.x >= m || at.y >= params.k) { continue; }
+        let base = select(vec4f(), bias[at.y / 4u], params.has_bias != 0u);
+        y[(at.x * params.k + at.y) / 4u] = vec4<f16>(kept(v) + base);
+      }
+    }
+  }
+}
+
+@group(0) @binding(5) var<storage, read> dy: array<vec4<f16>>;
+@group(0) @binding(6) var<storage, read_write> dx: array<vec4<f16>>;
+
+@compute @workgroup_size(WORKGROUP)
+fn backward_x(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(local_invocation_index) local: u32,
+  @builtin(subgroup_id) subgroup_in: u32, // .emulated: @builtin(num_workgroups) groups: vec3u,
+) {
+  let subgroup = subgroup_in; // .emulated: let subgroup = local / 32u; let one = min(groups.x, 1u); M = UNIT_M * one; N = UNIT_N * one; K = UNIT_K * one;
+  let subgroups = TILE_M / ROWS * (TILE_N / COLUMNS);
+  let phase = vec2u(group.z / params.stride.y, group.z % params.stride.y);
+  if (phase.x >= params.input.x || phase.y >= params.input.y) { return; }
+  let size = (params.input - phase + params.stride - 1u) / params.stride;
+  let m = params.batch * size.x * size.y;
+  let m0 = group.x * TILE_M;
+  let n0 = group.y * TILE_N;
+  let taps = params.kernel.x * params.kernel.y;
+  for (var row = local; row < TILE_M; row += WORKGROUP) { places[row] = place_of(min(m0 + row, m - 1u), size.x, size.y); }
+  var sums: sums_of;
+  for (var tap = 0u; tap < taps; tap++) {
+    // this tap sends input line phase + stride*i to output line i + up/stride, if the stride divides up
+    let r = tap / params.kernel.y;
+    let up = vec2i(phase + params.padding) - vec2i(vec2u(r, tap - r * params.kernel.y) * params.dilation);
+    let off = up / vec2i(params.stride);
+    if (any(off * vec2i(params.stride) != up)) { continue; }
+    for (var k0 = 0u; k0 < params.k; k0 += TILE_K) {
+      workgroupBarrier();
+      for (var v = local; v < TILE_M * TILE_K / 4u; v += WORKGROUP) {
+        let row = v / (TILE_K / 4u);
+        let k = k0 + v % (TILE_K / 4u) * 4u;
+        let p = places[row];
+        let at = p.yz + vec2u(off);
+        var value = vec4<f16>();
+        if (at.x < params.output.x && at.y < params.output.y && k < params.k) {
+          value = dy[(((p.x * params.output.x + at.x) * params.output.y + at.y) * params.k + k) / 4u];
+        }
+        put_a(row * (TILE_K + PAD) + k - k0, value);
+      }
+      for (var v = local; v < TILE_N * TILE_K / 4u; v += WORKGROUP) {
+        let column = v % (TILE_N / 4u) * 4u;
+        let k = v / (TILE_N / 4u);
+        var value = vec4<f16>();
+        if (n0 + column < params.c && k0 + k < params.k) { value = w[(((k0 + k) * taps + tap) * params.c + n0 + column) / 4u]; }
+        put_b(k * (TILE_N + PAD) + column, value);
+      }
+      workgroupBarrier();
+      if (subgroup < subgroups) {
+        for (var k = 0u; k < TILE_K; k += K) { multiply(&sums, subgroup, local % 32u, k, false, false); }
+      }
+    }
+  }
+  for (var i = 0u; i < ROWS / M; i++) { // .emulated: for (var i = 0u; i < ROWS / UNIT_M * one; i++) {
+    for (var j = 0u; j < COLUMNS / N; j++) { // .emulated: for (var j = 0u; j < COLUMNS / UNIT_N * one; j++) {
+      workgroupBarrier();
+      if (subgroup < subgroups) {
+        subgroupMatrixStore<row_major>(&results, subgroup * M * N, sums[i * (COLUMNS / N) + j], N); // .emulated: keep(&sums, i * (COLUMNS / N) + j, subgroup * M * N, local % 32u);
+      }
+      workgroupBarrier();
+      for (var v = local; v < subgroups * M * N / 4u; v += WORKGROUP) {
+        let at = kept_at(v, i, j);
+        let column = n0 + at.y;
+        if (m0 + at.x >= m || column >= params.c) { continue; }
+        let p = places[at.x];
+        let pixel = p.yz * params.stride + phase;
+        let base = select(vec4f(), bias[column / 4u], params.has_bias != 0u);
+        dx[(((p.x * params.input.x + pixel.x) * params.input.y + pixel.y) * params.c + column) / 4u] = vec4<f16>(kept(v) + base);
+      }
+    }
+  }
+}
+
+@group(0) @binding(7) var<storage, read_write> partial: array<vec4f>;
+
+@compute @workgroup_size(WORKGROUP)
+fn backward_weight(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(local_invocation_index) local: u32,
+  @builtin(subgroup_id) subgroup_in: u32, // .emulated: @builtin(num_workgroups) groups: vec3u,
+) {
+  let subgroup = subgroup_in; // .emulated: let subgroup = local / 32u; let one = min(groups.x, 1u); M = UNIT_M * one; N = UNIT_N * one; K = UNIT_K * one;
+  let subgroups = TILE_M / ROWS * (TILE_N / COLUMNS);
+  let pixels = params.batch * params.output.x * params.output.y;
+  let first = group.z * params.slice;
+  let last = min(first + params.slice, pixels);
+  let across = (params.c + TILE_N - 1u) / TILE_N;
+  let tap = group.y / across;
+  let r = tap / params.kernel.y;
+  let off = vec2u(r, tap - r * params.kernel.y) * params.dilation - params.padding;
+  let m0 = group.x * TILE_M;
+  let n0 = (group.y - tap * across) * TILE_N;
+  for (var i = local; i < TILE_K; i += WORKGROUP) { places[i] = place_of(min(first + i, last - 1u), params.output.x, params.output.y); }
+  var half = 0u;
+  var sums: sums_of;
+  for (var pixel = first; pixel < last; pixel += TILE_K) {
+    workgroupBarrier();
+    for (var v = local; v < TILE_M * TILE_K / 4u; v += WORKGROUP) {
+      let row = v % (TILE_M / 4u) * 4u;
+      let i = v / (TILE_M / 4u);
+      var value = vec4<f16>();
+      if (m0 + row < params.k && pixel + i < last) { value = dy[((pixel + i) * params.k + m0 + row) / 4u]; }
+      put_a(i * (TILE_M + PAD) + row, value);
+    }
+    for (var v = local; v < TILE_N * TILE_K / 4u; v += WORKGROUP) {
+      let column = v % (TILE_N / 4u) * 4u;
+      let i = v / (TILE_N / 4u);
+      let p = places[half + i];
+      let at = p.yz * params.stride + off;
+      var value = vec4<f16>();
+      if (n0 + column < params.c && at.x < params.input.x && at.y < params.input.y) {
+        value = x[(((p.x * params.input.x + at.x) * params.input.y + at.y) * params.c + n0 + column) / 4u];
+      }
+      put_b(i * (TILE_N + PAD) + column, value);
+    }
+    half = TILE_K - half;
+    for (var i = local; i < TILE_K; i += WORKGROUP) { places[half + i] = place_of(min(pixel + TILE_K + i, last - 1u), params.output.x, params.output.y); }
+    workgroupBarrier();
+    if (subgroup < subgroups) {
+      for (var k = 0u; k < TILE_K; k += K) { multiply(&sums, subgroup, local % 32u, k, true, false); }
+    }
+  }
+  let taps = params.kernel.x * params.kernel.y;
+  for (var i = 0u; i < ROWS / M; i++) { // .emulated: for (var i = 0u; i < ROWS / UNIT_M * one; i++) {
+    for (var j = 0u; j < COLUMNS / N; j++) { // .emulated: for (var j = 0u; j < COLUMNS / UNIT_N * one; j++) {
+      workgroupBarrier();
+      if (subgroup < subgroups) {
+        subgroupMatrixStore<row_major>(&results, subgroup * M * N, sums[i * (COLUMNS / N) + j], N); // .emulated: keep(&sums, i * (COLUMNS / N) + j, subgroup * M * N, local % 32u);
+      }
+      workgroupBarrier();
+      for (var v = local; v < subgroups * M * N / 4u; v += WORKGROUP) {
+        let at = vec2u(m0, n0) + kept_at(v, i, j);
+        if (at.x >= params.k || at.y >= params.c) { continue; }
+        partial[(((group.z * params.k + at.x) * taps + tap) * params.c + at.y) / 4u] = kept(v);
+      }
+    }
+  }
+}
