@@ -9,7 +9,7 @@ import { type Device, readableBytes } from "@roentgen/gpu";
 import { collectTasks, type OpenTask, type Winners } from "@roentgen/tensor";
 import type { StudyConfig, TaskConfig } from "./config.ts";
 import type { Listener, StudyEvent } from "./events.ts";
-import { inputOf, type InitSource, type LoadedInit } from "./inits.ts";
+import { inputOf, type InitSource, oneAtATime } from "./inits.ts";
 import type { Predictions } from "./predictions.ts";
 import { cellsOf, comparisonsOf, formatReport } from "./report.ts";
 import { reportHtml } from "./report-html.ts";
@@ -60,15 +60,26 @@ const never = new AbortController().signal;
 /** Runs a study to its end and returns its report, which is also in the store (report.json, report.html, models/). */
 export async function runStudy(options: StudyOptions): Promise<Report> {
   const { config, device, store, environment, signal = never, listener = () => undefined } = options;
-  const loaded = await loadInits(options);
-  const unavailable = Object.fromEntries([...loaded].flatMap(([name, init]) => (init.kind === "unavailable" ? [[name, init.reason]] : [])));
+  const initOf = oneAtATime(options.inits);
+  const unavailable: Record<string, string> = {};
+  for (const name of config.inits) {
+    const init = await initOf(name);
+    if (init.kind === "unavailable") unavailable[name] = init.reason;
+  }
   const sets = await loadDatasets(options);
   const planned = plan(config).filter((p) => !(p.initName in unavailable));
-  const specOf = (p: Planned): TrialSpec => ({ ...p, dataset: sets.get(p.taskName) as Dataset, init: loaded.get(p.initName) as LoadedInit });
+  const specOf = async (p: Planned): Promise<TrialSpec> => {
+    const init = await initOf(p.initName);
+    if (init.kind === "unavailable") throw new CheckpointError(`${p.initName}: was there when the study began. ${init.reason}`);
+    return { ...p, dataset: sets.get(p.taskName) as Dataset, init };
+  };
   const identity = (p: Planned) => trialIdentity(p, sets.get(p.taskName) as Dataset, device, options.inits.get(p.initName));
   const kernels = await keepKernels(store, device, async () => {
     const { tuning } = options;
-    return tuning ? tuning(tasksOf(device, planned.map((p) => specOf(p)))) : new Map();
+    if (!tuning) return new Map();
+    const specs: TrialSpec[] = [];
+    for (const p of new Map(planned.map((each) => [each.taskName, each])).values()) specs.push(await specOf(p));
+    return tuning(tasksOf(device, specs));
   });
   const results = new Map<string, TrialResult>();
   for (const p of planned) {
@@ -89,7 +100,7 @@ export async function runStudy(options: StudyOptions): Promise<Report> {
   for (const [index, p] of planned.entries()) {
     if (results.has(p.name)) continue;
     if (options.finish?.aborted) break;
-    const result = await runTrial(specOf(p), { ...options, signal, listener: progress.listen(listener, p.name) }, identity(p), { index, of: planned.length });
+    const result = await runTrial(await specOf(p), { ...options, signal, listener: progress.listen(listener, p.name) }, identity(p), { index, of: planned.length });
     if (!result) throw new StudyInterrupted(`study "${config.name}" was interrupted in ${p.name}; its state is saved. Run the same command again to go on.`);
     results.set(p.name, result);
     listener({ kind: "result", trial: p.name, result });
@@ -100,11 +111,10 @@ export async function runStudy(options: StudyOptions): Promise<Report> {
   return final;
 }
 
-/** What the steps of these trials compute; one trial of each task tells. */
+/** What the steps of these trials compute, one of each task. */
 function tasksOf(device: Device, specs: readonly TrialSpec[]): OpenTask[] {
-  const first = new Map(specs.map((spec) => [spec.taskName, spec]));
   return collectTasks(device, () => {
-    for (const spec of first.values()) device.scope(() => new Trial(device, spec)).dispose();
+    for (const spec of specs) device.scope(() => new Trial(device, spec)).dispose();
   });
 }
 
@@ -151,15 +161,6 @@ async function resume(trial: Trial, store: Store, file: string, identity: string
     if (!(error instanceof CheckpointError)) throw error;
     listener({ kind: "note", text: `${trial.name}: the saved state cannot be read (${error.message}); the trial starts again.` });
   }
-}
-
-async function loadInits({ config, inits }: StudyOptions): Promise<Map<string, LoadedInit>> {
-  const loaded = new Map<string, LoadedInit>();
-  for (const name of config.inits) {
-    const source = inits.get(name);
-    loaded.set(name, source ? await source.load() : { kind: "unavailable", reason: `there is no initialisation named "${name}"; known: ${[...inits.keys()].join(", ")}` });
-  }
-  return loaded;
 }
 
 async function loadDatasets({ config, datasets }: StudyOptions): Promise<Map<string, Dataset>> {

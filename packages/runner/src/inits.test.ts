@@ -1,0 +1,22 @@
+import { hostTensor } from "@roentgen/core";
+import { expect, it } from "vitest";
+import { type InitSource, oneAtATime, randomInit } from "./inits.ts";
+
+it("oneAtATime loads again only after another, and says what nobody knows", async () => {
+  const asked: string[] = [];
+  const source = (name: string): InitSource => ({
+    description: name,
+    load: async () => {
+      asked.push(name);
+      return { kind: "weights", tensors: new Map([["w", hostTensor("f32", [1])]]), numerics: undefined };
+    },
+  });
+  const load = oneAtATime(new Map([["a", source("a")], ["b", source("b")], ["random", randomInit]]));
+  const first = await load("a");
+  expect(await load("a")).toBe(first);
+  await load("b");
+  expect(await load("a")).not.toBe(first);
+  expect(await load("random")).toEqual({ kind: "random" });
+  expect(asked).toEqual(["a", "b", "a"]);
+  expect(await load("c")).toEqual({ kind: "unavailable", reason: 'there is no initialisation named "c"; known: a, b, random' });
+});
