@@ -47,7 +47,7 @@ export class LossScale {
     this.#options = { initial, growth, backoff, growthInterval };
     this.state = persistent(device, [4], "loss scale").buffer;
     this.factor = new Tensor(device, this.state, []);
-    if (device.gpu) device.write(this.state, Float32Array.of(initial));
+    if (device.gpu) device.write(this.state, Float32Array.of(initial, 0, 0, 0));
   }
 
   /** The factor as it is now, and how many steps were skipped so far. */
