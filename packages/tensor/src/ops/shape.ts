@@ -43,8 +43,10 @@ function gather(x: Tensor, shape: Shape, strides: readonly number[], offset = 0)
   const y = empty(x.device, shape, { dtype: x.dtype });
   const words = inWords(x.dtype, shape, strides, offset);
   const { params, RANK, lanes } = copyOf(words.shape, words.strides, words.offset);
-  if (lanes === 4) launch(k.gather4, { x4: x, y4: y, params }, groups(k.gather4, params.n), { overrides: { RANK } });
-  else launch(k.gather, { x, y, params }, groups(k.gather, params.n), { overrides: { RANK } });
+  // As many bytes read as written, however large x is.
+  const options = { overrides: { RANK }, bytes: 2 * 4 * lanes * params.n };
+  if (lanes === 4) launch(k.gather4, { x4: x, y4: y, params }, groups(k.gather4, params.n), options);
+  else launch(k.gather, { x, y, params }, groups(k.gather, params.n), options);
   return y;
 }
 
@@ -52,8 +54,9 @@ function gather(x: Tensor, shape: Shape, strides: readonly number[], offset = 0)
 function scatter(x: Tensor, y: Tensor, strides: readonly number[], offset = 0): void {
   const words = inWords(x.dtype, x.shape, strides, offset);
   const { params, RANK, lanes } = copyOf(words.shape, words.strides, words.offset);
-  if (lanes === 4) launch(k.scatter4, { x4: x, y4: y, params }, groups(k.scatter4, params.n), { overrides: { RANK } });
-  else launch(k.scatter, { x, y, params }, groups(k.scatter, params.n), { overrides: { RANK } });
+  const options = { overrides: { RANK }, bytes: 2 * 4 * lanes * params.n };
+  if (lanes === 4) launch(k.scatter4, { x4: x, y4: y, params }, groups(k.scatter4, params.n), options);
+  else launch(k.scatter, { x, y, params }, groups(k.scatter, params.n), options);
 }
 
 /** x repeated along a shape it broadcasts to, without leaving a node. */
