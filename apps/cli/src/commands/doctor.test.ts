@@ -36,6 +36,7 @@ describe("formatDiagnosis", () => {
     roentgen: "0.1.0", node: "v20.19.0", system: "linux x64, 6.1", processors: "2 x CPU, 8.0 GiB", vulkan,
     adapter: { ...adapter, limits: { maxBufferSize: 2 ** 31, maxComputeInvocationsPerWorkgroup: 1024 } }, problems: [],
     barriers: { measured: { withUs: 9000, withoutUs: 300 }, costly: true },
+    ceilings: { gflopPerSecond: 143.2, halfGflopPerSecond: 20.1, gigabytesPerSecond: 22.7, cachedGigabytesPerSecond: 23, launchMs: 0.0298, samples: { f32: [], f16: [], copy: [] }, doubts: [] },
   };
 
   it("shows the adapter and that it is software", () => {
@@ -54,6 +55,7 @@ describe("formatDiagnosis", () => {
       features                           timestamp-query
       Dawn toggles                       none
       barriers                           costly: 30 times slower with them
+      at its best                        143.2 GFLOP/s in f32, 20.1 in f16; 22.7 GB/s copied; 29.8 µs an empty dispatch
       maxBufferSize                      2147483648 (2048 MiB)
       maxComputeInvocationsPerWorkgroup  1024
 

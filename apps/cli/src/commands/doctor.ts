@@ -21,6 +21,8 @@ export interface Diagnosis {
   readonly adapter: (Adapter & { readonly limits: Readonly<Record<string, number>> }) | null;
   /** What workgroup barriers cost here, measured; null without an adapter. */
   readonly barriers: BarrierProbe | null;
+  /** What it can do at its best, measured; null without an adapter. */
+  readonly ceilings: Ceilings | null;
   readonly problems: readonly Problem[];
 }
 
@@ -35,6 +37,7 @@ export interface Problem {
 type DeviceFlags = Pick<DoctorOptions, "adapter" | "native">;
 type Adapter = import("@roentgen/gpu").DeviceInfo;
 type BarrierProbe = import("@roentgen/gpu").BarrierProbe;
+type Ceilings = import("@roentgen/gpu").Ceilings;
 
 /** `roentgen doctor`: prints what there is and what is missing; fails if there is no adapter. */
 export async function doctor({ json = false, ...flags }: DoctorOptions): Promise<void> {
@@ -47,7 +50,7 @@ async function diagnose(flags: DeviceFlags): Promise<Diagnosis> {
   const linux = platform() === "linux";
   const vulkan = linux ? vulkanFacts() : null;
   const processors = cpus();
-  const { adapter, barriers, why } = await findAdapter(flags);
+  const { adapter, barriers, ceilings, why } = await findAdapter(flags);
   return {
     roentgen: version,
     node: process.version,
@@ -56,21 +59,23 @@ async function diagnose(flags: DeviceFlags): Promise<Diagnosis> {
     vulkan,
     adapter,
     barriers,
+    ceilings,
     problems: problemsOf({ node: process.versions.node, vulkan, adapter, why }),
   };
 }
 
-async function findAdapter(flags: DeviceFlags): Promise<Pick<Diagnosis, "adapter" | "barriers"> & { why: string }> {
+async function findAdapter(flags: DeviceFlags): Promise<Pick<Diagnosis, "adapter" | "barriers" | "ceilings"> & { why: string }> {
   try {
     // Imported here, because loading Dawn itself is one of the things that can fail.
-    const [{ adapterInfo, openDevice }, { probeBarriers }] = await Promise.all([import("@roentgen/gpu/node"), import("@roentgen/gpu")]);
+    const [{ adapterInfo, openDevice }, { measureCeilings, probeBarriers }] = await Promise.all([import("@roentgen/gpu/node"), import("@roentgen/gpu")]);
     const adapter = await adapterInfo(flags);
     const device = await openDevice(flags);
     const barriers = await probeBarriers(device, { measure: true });
+    const ceilings = await measureCeilings(device);
     device.close();
-    return { adapter, barriers, why: "" };
+    return { adapter, barriers, ceilings, why: "" };
   } catch (error) {
-    return { adapter: null, barriers: null, why: error instanceof Error ? error.message : String(error) };
+    return { adapter: null, barriers: null, ceilings: null, why: error instanceof Error ? error.message : String(error) };
   }
 }
 
@@ -92,14 +97,14 @@ export function problemsOf({ node, vulkan, adapter, why }: { node: string; vulka
   if (adapter.software && vulkan && vulkan.devices.length > 0) {
     problems.push({ what: `there is a GPU (${vulkan.devices.join(", ")}), but the adapter is a software one`, fix: "install the GPU's Vulkan driver, or unset VK_DRIVER_FILES", fatal: false });
   }
-  if (!adapter.features.includes("timestamp-query")) problems.push({ what: "no timestamp-query: `roentgen profile` cannot measure", fix: "another adapter", fatal: false });
+  if (!adapter.features.includes("timestamp-query")) problems.push({ what: "no timestamp-query: `roentgen profile` must time by the host's clock, which is slow", fix: "another adapter", fatal: false });
   return problems;
 }
 
 /** The limits that decide what fits. */
 const shownLimits = ["maxBufferSize", "maxStorageBufferBindingSize", "maxStorageBuffersPerShaderStage", "maxComputeWorkgroupStorageSize", "maxComputeInvocationsPerWorkgroup", "maxComputeWorkgroupsPerDimension"] as const;
 
-export function formatDiagnosis({ roentgen, node, system, processors, vulkan, adapter, barriers, problems }: Diagnosis): string {
+export function formatDiagnosis({ roentgen, node, system, processors, vulkan, adapter, barriers, ceilings, problems }: Diagnosis): string {
   const lines: (readonly [string, string])[] = [["roentgen", roentgen], ["node", node], ["system", system], ["processors", processors]];
   if (vulkan) {
     lines.push(["Vulkan loader", vulkan.loader ?? "none"]);
@@ -115,6 +120,7 @@ export function formatDiagnosis({ roentgen, node, system, processors, vulkan, ad
     lines.push(["features", adapter.features.join(" ") || "none"]);
     lines.push(["Dawn toggles", adapter.toggles.join(" ") || "none"]);
     if (barriers?.measured) lines.push(["barriers", `${barriers.costly ? "costly" : "cheap"}: ${(barriers.measured.withUs / barriers.measured.withoutUs).toPrecision(2)} times slower with them`]);
+    if (ceilings) lines.push(["at its best", bestOf(ceilings)]);
     for (const name of shownLimits) if (adapter.limits[name] !== undefined) lines.push([name, readable(name, adapter.limits[name])]);
   } else lines.push(["adapter", "none"]);
   const widest = Math.max(...lines.map(([name]) => name.length));
@@ -124,3 +130,6 @@ export function formatDiagnosis({ roentgen, node, system, processors, vulkan, ad
 }
 
 const readable = (name: string, value: number): string => (/Size$/.test(name) && value >= 2 ** 20 ? `${value} (${(value / 2 ** 20).toFixed(0)} MiB)` : String(value));
+
+const bestOf = ({ gflopPerSecond, halfGflopPerSecond, gigabytesPerSecond, launchMs, doubts }: Ceilings): string =>
+  `${gflopPerSecond.toFixed(1)} GFLOP/s in f32${halfGflopPerSecond === null ? "" : `, ${halfGflopPerSecond.toFixed(1)} in f16`}; ${gigabytesPerSecond.toFixed(1)} GB/s copied; ${(1000 * launchMs).toFixed(1)} µs an empty dispatch${doubts.length > 0 ? ` (doubtful: ${doubts.join("; ")})` : ""}`;
