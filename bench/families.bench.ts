@@ -11,7 +11,7 @@ function convolutionTasks(device: Device, { name, batch, side, inputs, outputs, 
   return collectTasks(device, () => record(device, name, (x, weight, dy) => {
     x.trainable = weight.trainable = true;
     const y = conv2d(x, weight, null, { stride, padding });
-    return [y, ...(y.node?.gradients ?? []).map((gradient) => gradient(dy))];
+    return [y, ...(y.node?.gradients ?? []).map((gradient) => gradient?.(dy))];
   }, specs).dispose());
 }
 
