@@ -9,7 +9,7 @@ import { tensor } from "../tensor.ts";
 import { conv2dCase } from "./conv2d.cases.ts";
 import { convolutionTask } from "./conv2d-families.ts";
 import { plain } from "./conv2d-plain.ts";
-import { cases } from "./conv2d-tiled.cases.ts";
+import { cases, moreCases } from "./conv2d-tiled.cases.ts";
 import { tiled, tiledBy } from "./conv2d-tiled.ts";
 import type { Convolution, Direction } from "./convolution.ts";
 import { fits, smallest, tiles } from "./tiling.ts";
@@ -27,15 +27,16 @@ const arbitrary = fc
   .filter(({ rows, columns, r, s, dilation, padding: p }) => rows + p.top + p.bottom > dilation[0] * (r - 1) && columns + p.left + p.right > dilation[1] * (s - 1))
   .map(({ depth, filters, batch, rows, columns, r, s, bias, ...window }) => conv2dCase({ x: [batch, rows, columns, depth], filter: [filters, r, s], options: window, bias, by }));
 
-checkOp("conv2d, tiled", cases, { arbitrary, runs: 200 });
+checkOp("conv2d, tiled", [...cases, ...moreCases], { arbitrary, runs: 200 });
 
 const shapeOf = (batch: number, size: number, c: number, k: number, kernel: number, stride: number): Convolution =>
   ({ batch, input: [size, size], c, k, groups: 1, window: windowOf("test", [size, size], [kernel, kernel], { stride, padding: kernel >> 1 }) });
 
-withDevice("every tile of a convolution", (device) => {
-  const directions = ["forward", "backwardX", "backwardWeight"] as const;
+withDevice("larger tiles of a convolution", (device) => {
+  /** Each size of a thread's tile, each direction; matmul-tiled.test.ts tries all tiles. */
+  const tried = [[128, 128, "forward"], [128, 64, "backwardX"], [64, 128, "backwardWeight"], [64, 32, "backwardWeight"]] as const;
 
-  it.each(tiles.map((tile, i) => [directions[i % 3] ?? "forward", tile.name, tile] as const))("agrees with the plain kernels, %s: %s", async (direction, _, tile) => {
+  it.each(tried.map(([m, n, direction]) => [m, n, direction, tiles.find((tile) => tile.m === m && tile.n === n) ?? smallest] as const))("agree with the plain kernels: %i x %i %s", async (_, __, direction, tile) => {
     if (!fits(tile, device().limits)) return;
     const shape = direction === "backwardX" ? shapeOf(2, 9, 132, 20, 3, 1) : shapeOf(2, 9, 20, 132, 3, 1);
     const random = (axes: readonly number[], seed: number) => {

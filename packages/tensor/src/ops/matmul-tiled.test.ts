@@ -3,11 +3,11 @@ import { expect, it } from "vitest";
 import { checkOp, withDevice } from "../testing/check-op.ts";
 import { tensor } from "../tensor.ts";
 import { plain } from "./matmul-plain.ts";
-import { cases } from "./matmul-tiled.cases.ts";
+import { cases, moreCases } from "./matmul-tiled.cases.ts";
 import { tiledBy } from "./matmul-tiled.ts";
 import { fits, tiles } from "./tiling.ts";
 
-checkOp("matmul, tiled", cases);
+checkOp("matmul, tiled", [...cases, ...moreCases]);
 
 withDevice("every tile of a matrix product", (device) => {
   it.each(tiles.map((tile, i) => [tile.name, tile, i % 2 === 1, i % 4 >= 2] as const))("agrees with the plain kernels bit for bit: %s", async (_, tile, transposeA, transposeB) => {
