@@ -34,7 +34,7 @@ withDevice("checkpoint", (device) => {
     const [filter, scale, shift, first] = [kept(floats(1, 144), [4, 3, 3, 4], true), kept(floats(2, 4), [4], true), kept(floats(3, 4), [4], true), kept(floats(4, 4), [4], true)];
     const running: RunningStatistics = { mean: kept(new Float32Array(4), [4]), variance: kept(new Float32Array(4).fill(1), [4]), count: kept(new Float32Array(1), [1]) };
     const random = randomState(device(), 7);
-    const block = (x: Tensor, skip: Tensor) => dropout(batchNormRelu(conv2d(x, filter, null, { padding: 1 }), scale, shift, skip, { running, train: true }), random);
+    const block = (x: Tensor, skip: Tensor) => dropout(batchNormRelu(conv2d(x, filter, null, { padding: 1 }), scale, shift, add(skip, x), { running, train: true }), random);
     const step = (x: Tensor, y: Tensor) => {
       const input = add(x, first);
       const loss = mse(wrap(block, wrap(block, input, x), input), y);

@@ -5,7 +5,7 @@
 // the first run keeps what it returns, later runs get that instead.
 
 import { ShapeError } from "@roentgen/core";
-import { backward, type Gradients, isTaping, needsGradient, newestOrder, nextOrder } from "./tape.ts";
+import { backwardInto, type Gradients, isTaping, needsGradient, newestOrder, nextOrder } from "./tape.ts";
 import { Tensor } from "./tensor.ts";
 
 /** What the first run of a part kept, in order. */
@@ -70,20 +70,15 @@ export function checkpoint<I extends readonly (Tensor | null)[]>(fn: (...inputs:
   });
   const sources = [...new Set([...inputs.filter((x): x is I[number] & Tensor => x !== null && needsGradient(x)), ...trainable])] as Tensor[];
   if (sources.length === 0) return y;
-  let last: { dy: Tensor; gradients: Gradients } | null = null;
-  const gradientsFor = (dy: Tensor): Gradients => {
-    if (last?.dy !== dy) {
-      last = { dy, gradients: device.scope(() => {
-        const { y, leaves } = run();
-        const gradients: Gradients = y.node ? backward(y, dy) : new Map([[y, dy]]);
-        for (const [x, leaf] of leaves) if (gradients.has(leaf)) gradients.set(x, gradients.get(leaf) as Tensor);
-        return gradients;
-      }) };
-    }
-    return last.gradients;
-  };
+  const into = (dy: Tensor, before: Gradients): Gradients => device.scope(() => {
+    const again = run();
+    // Sums go on from what came before, so that they are added up in the order in which they would be without a checkpoint.
+    const standIn = (source: Tensor) => again.leaves.get(source) ?? source;
+    const gradients = backwardInto(new Map([...before].map(([source, known]) => [standIn(source), known])), again.y, dy);
+    return new Map(sources.map((source) => [source, gradients.get(standIn(source)) as Tensor]));
+  });
   // No path: the ops inside name themselves.
-  y.node = { order: nextOrder(), op: "checkpoint", path: "", inputs: sources, gradients: sources.map((source) => (dy) => gradientsFor(dy).get(source) as Tensor) };
+  y.node = { order: nextOrder(), op: "checkpoint", path: "", inputs: sources, gradients: [], into };
   return y;
 }
 

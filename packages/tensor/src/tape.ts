@@ -21,6 +21,8 @@ export interface Node {
   readonly inputs: readonly Tensor[];
   readonly gradients: readonly GradientOf[];
   readonly sumOf?: SumOf | undefined;
+  /** In place of `gradients`: from the result's gradient and what is known of the inputs' to what is known with this node. */
+  readonly into?: ((dy: Tensor, before: Gradients) => Gradients) | undefined;
 }
 
 /** Trainable tensors and their gradients. */
@@ -61,10 +63,18 @@ export const needsGradient = (x: Tensor): boolean => taping && (x.trainable || x
 export function backward(loss: Tensor, seed?: Tensor): Gradients {
   if (!seed && loss.size !== 1) throw new ShapeError(`backward: expected a loss with one element, got ${loss}. Reduce it with mean or sum.`);
   if (!loss.node) throw new ShapeError("backward: the loss does not depend on any trainable tensor. Is the model frozen, or was it computed inside noGrad?");
-  const device = loss.device;
+  return backwardInto(new Map(), loss, seed ?? tensor(loss.device, [1], loss.shape));
+}
+
+/** Adds to `gradients` those that come through `loss` whose own gradient is `dy`. */
+export function backwardInto(gradients: Gradients, loss: Tensor, dy: Tensor): Gradients {
+  const { device } = loss;
+  if (!loss.node) {
+    const before = gradients.get(loss);
+    return gradients.set(loss, before ? accumulateGradients(before, dy) : dy);
+  }
   // A result that went two ways waits with both gradients where its op adds them itself.
-  const pending = new Map<Tensor, { dy: Tensor; more?: Tensor }>([[loss, { dy: seed ?? tensor(device, [1], loss.shape) }]]);
-  const gradients: Gradients = new Map();
+  const pending = new Map<Tensor, { dy: Tensor; more?: Tensor }>([[loss, { dy }]]);
   const within = <T>({ path }: Node, fn: () => T): T => (path ? device.within(`${path} grad`, fn) : fn());
   for (const made of dependencies(loss)) {
     const waiting = pending.get(made);
@@ -74,11 +84,23 @@ export function backward(loss: Tensor, seed?: Tensor): Gradients {
     const { dy: first, more } = waiting;
     const { sumOf } = node;
     const dy = more && sumOf ? within(node, () => sumOf(first, more)) : first;
+    const sum = (a: Tensor, b: Tensor): Tensor => within(node, () => accumulateGradients(a, b));
+    if (node.into) {
+      const before: Gradients = new Map();
+      for (const input of node.inputs) {
+        const { dy: known, more: other } = pending.get(input) ?? { dy: gradients.get(input) };
+        if (known) before.set(input, other ? sum(known, other) : known);
+      }
+      for (const [input, after] of node.into(dy, before)) {
+        if (input.node) pending.set(input, { dy: after });
+        else gradients.set(input, after);
+      }
+      continue;
+    }
     for (const [i, input] of node.inputs.entries()) {
       const gradientOf = node.gradients[i];
       if (!gradientOf || !(input.trainable || input.node)) continue;
       const dx = within(node, () => gradientOf(dy));
-      const sum = (a: Tensor, b: Tensor): Tensor => within(node, () => accumulateGradients(a, b));
       if (!input.node) {
         const before = gradients.get(input);
         gradients.set(input, before ? sum(before, dx) : dx);
