@@ -20,10 +20,10 @@ const repeats = 3;
 /** A GPU takes little longer with barriers; lavapipe, 25 to 30 times. Measured by the wall, waiting hides some. */
 const costlyFrom = 3;
 
-const known = new WeakMap<Device, BarrierProbe>();
+const known = new WeakMap<Pick<Device, "info">, BarrierProbe>();
 
 /** What is known: the probe's answer where it ran, else whether the driver is a software one. */
-export const barriersAreCostly = (device: Device): boolean => known.get(device)?.costly ?? device.info.software;
+export const barriersAreCostly = (device: Pick<Device, "info">): boolean => known.get(device)?.costly ?? device.info.software;
 
 /**
  * Finds out, once a device, whether barriers are costly: by the adapter's name for software drivers, else by timing two small

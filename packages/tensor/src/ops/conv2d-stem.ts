@@ -1,6 +1,6 @@
 // The tiled family's forward kernel for images of few channels. See shaders/conv2d.tiled-stem.wgsl.
 
-import { flatGrid } from "@roentgen/gpu";
+import { barriersAreCostly, flatGrid } from "@roentgen/gpu";
 import { conv2dTiledStem } from "@roentgen/kernels";
 import { launch } from "../op.ts";
 import { empty } from "../tensor.ts";
@@ -26,9 +26,10 @@ export const stem: ConvolutionFamily = {
   name: "tiled stem",
   half: false,
 
-  cost({ info, limits }, shape, direction) {
+  cost(device, shape, direction) {
+    const { info, limits } = device;
     const { c, k, groups, window: { dilation } } = shape;
-    if (info.software || direction !== "forward" || c > 3 || k % 4 !== 0 || groups !== 1 || dilation.some((d) => d > 1)) return Infinity;
+    if (barriersAreCostly(device) || direction !== "forward" || c > 3 || k % 4 !== 0 || groups !== 1 || dilation.some((d) => d > 1)) return Infinity;
     const { PATCH, SLAB } = memoryOf(shape);
     if (limits && (4 * PATCH + 16 * SLAB > limits.maxComputeWorkgroupStorageSize || limits.maxComputeInvocationsPerWorkgroup < 128)) return Infinity;
     const { batch, input, window: { kernel, output } } = shape;

@@ -2,7 +2,7 @@
 // shaders/conv2d.tiled.wgsl. Convolutions of single pixels are matrix products as they lie. Channels that do not come in fours are
 // surrounded by zeros first.
 
-import { flatGrid, type Grid, type LaunchOptions } from "@roentgen/gpu";
+import { barriersAreCostly, flatGrid, type Grid, type LaunchOptions } from "@roentgen/gpu";
 import { conv2dTiled, conv2dTiledHalf, conv2dTiledHalfwide, conv2dTiledPacked, conv2dTiledPackedwide, fitChannels } from "@roentgen/kernels";
 import { groups as flat, launch } from "../op.ts";
 import { twinFor } from "../storage.ts";
@@ -123,18 +123,18 @@ function anyBy(tile: Tile): ConvolutionKernels {
 /** Rows and columns are packed in 16 bits each, signed. */
 const largestSide = 30_000;
 
-/** The family of one tile. Nobody shall choose it for a software driver, which runs it correctly, slowly. */
+/** The family of one tile. Where barriers are costly nobody shall choose it, though it computes the same. */
 export const tiledBy = (tile: Tile): ConvolutionFamily => ({
   name: tile.name,
   half: true,
   ...anyBy(tile),
 
-  cost({ info, limits }, shape, direction) {
+  cost(device, shape, direction) {
     const { input, window: { output, kernel, dilation }, groups, c, k } = shape;
     const reach = Math.max(...input, ...output) + Math.max(kernel[0] * dilation[0], kernel[1] * dilation[1]);
-    if (info.software || groups !== 1 || reach > largestSide || !fits(tile, limits)) return Infinity;
+    if (barriersAreCostly(device) || groups !== 1 || reach > largestSide || !fits(tile, device.limits)) return Infinity;
     const more = { ...shape, c: upToFours(c), k: upToFours(k) };
-    return cutOf(tile, workOf(more, direction), info).cost;
+    return cutOf(tile, workOf(more, direction), device.info).cost;
   },
 });
 

@@ -9,6 +9,7 @@ const by = tiledBy(smallest);
 const sizes: readonly MatmulSizes[] = [
   { m: 1, k: 4, n: 4 },
   { m: 5, k: 1036, n: 12 },
+  { m: 293, k: 8, n: 76 },
   { m: 4, k: 8196, n: 4 },
   { m: 37, k: 20, n: 44, options: { transposeB: true } },
   { m: 36, k: 7, n: 44, options: { transposeA: true } },

@@ -1,7 +1,7 @@
 // The tiled family of matrix products, one member a tile: workgroup memory, for GPUs. See shaders/matmul.tiled.wgsl.
 
 import type { Shape } from "@roentgen/core";
-import { flatGrid } from "@roentgen/gpu";
+import { barriersAreCostly, flatGrid } from "@roentgen/gpu";
 import { matmulTiled, matmulTiledHalf, matmulTiledHalfwide, matmulTiledPacked, matmulTiledPackedwide } from "@roentgen/kernels";
 import { launch } from "../op.ts";
 import { twinFor } from "../storage.ts";
@@ -54,14 +54,14 @@ const workOf = ({ batch, m, n, k, dtype = "f32" }: Product): Work => ({ m, n, k,
 /** Rows are read, and results written, in fours. */
 const inFours = ({ m, n, k, transposeA, transposeB }: Product): boolean => n % 4 === 0 && (transposeA ? m : k) % 4 === 0 && (!transposeB || k % 4 === 0);
 
-/** The family of one tile. Nobody shall choose it for a software driver, which runs it correctly, slowly. */
+/** The family of one tile. Where barriers are costly nobody shall choose it, though it computes the same. */
 export const tiledBy = (tile: Tile): ProductFamily => ({
   name: tile.name,
   half: true,
 
-  cost({ info, limits }, product) {
-    if (info.software || !inFours(product) || !fits(tile, limits)) return Infinity;
-    return cutOf(tile, workOf(product), info).cost;
+  cost(device, product) {
+    if (barriersAreCostly(device) || !inFours(product) || !fits(tile, device.limits)) return Infinity;
+    return cutOf(tile, workOf(product), device.info).cost;
   },
 
   compute: (product, a, b, as) => tiledProduct(tile, product, a, b, null, as, "f32"),
