@@ -84,6 +84,10 @@ fn load_right(k: u32, column: u32, columns: bool) -> right {
   return subgroupMatrixLoad<right, row_major>(&tile_b, k * (TILE_N + PAD) + column, TILE_N + PAD); // .emulated: return vec3u(k * (TILE_N + PAD) + column, TILE_N + PAD, 1u);
 }
 
+fn subgroups_of_tile() -> u32 {
+  return TILE_M / ROWS * (TILE_N / COLUMNS);
+}
+
 // Where a subgroup's results begin in the tile.
 fn origin(subgroup: u32) -> vec2u {
   return vec2u(subgroup / (TILE_N / COLUMNS) * ROWS, subgroup % (TILE_N / COLUMNS) * COLUMNS);
@@ -101,6 +105,24 @@ fn multiply(sums: ptr<function, sums_of>, subgroup: u32, lane: u32, k: u32, a_co
       (*sums)[one] = subgroupMatrixMultiplyAccumulate(some[i], other, (*sums)[one]); // .emulated: multiply_add(some[i], other, sums, one, lane);
     }
   }
+}
+
+// All terms that lie in workgroup memory.
+fn multiply_tiles(sums: ptr<function, sums_of>, subgroup: u32, lane: u32, a_columns: bool, b_columns: bool) {
+  workgroupBarrier();
+  if (subgroup < subgroups_of_tile()) {
+    for (var k = 0u; k < TILE_K; k += K) { multiply(sums, subgroup, lane, k, a_columns, b_columns); }
+  }
+  workgroupBarrier();
+}
+
+// Writes one matrix of each subgroup to `results`.
+fn lay_out(sums: ptr<function, sums_of>, one: u32, subgroup: u32, lane: u32) {
+  workgroupBarrier();
+  if (subgroup < subgroups_of_tile()) {
+    subgroupMatrixStore<row_major>(&results, subgroup * M * N, (*sums)[one], N); // .emulated: keep(sums, one, subgroup * M * N, lane);
+  }
+  workgroupBarrier();
 }
 
 fn put_a(at: u32, v: vec4<f16>) {
@@ -139,7 +161,6 @@ fn forward(
   @builtin(subgroup_id) subgroup_in: u32, // .emulated: @builtin(num_workgroups) groups: vec3u,
 ) {
   let subgroup = subgroup_in; // .emulated: let subgroup = local / 32u; let one = min(groups.x, 1u); M = UNIT_M * one; N = UNIT_N * one; K = UNIT_K * one;
-  let subgroups = TILE_M / ROWS * (TILE_N / COLUMNS);
   let m = params.batch * params.output.x * params.output.y;
   let m0 = group.x * TILE_M;
   let n0 = group.y * TILE_N;
@@ -149,12 +170,12 @@ fn forward(
     // above or left of x these wrap round to huge numbers, so one comparison finds both ends
     places[row] = vec3u(p.x, p.y * params.stride.x - params.padding.x, p.z * params.stride.y - params.padding.y);
   }
+  workgroupBarrier();
   var sums: sums_of;
   for (var tap = 0u; tap < taps; tap++) {
     let r = tap / params.kernel.y;
     let off = vec2u(r, tap - r * params.kernel.y) * params.dilation;
     for (var c0 = 0u; c0 < params.c; c0 += TILE_K) {
-      workgroupBarrier();
       for (var v = local; v < TILE_M * TILE_K / 4u; v += WORKGROUP) {
         let row = v / (TILE_K / 4u);
         let c = c0 + v % (TILE_K / 4u) * 4u;
@@ -173,20 +194,13 @@ fn forward(
         if (n0 + column < params.k && c < params.c) { value = w[(((n0 + column) * taps + tap) * params.c + c) / 4u]; }
         put_b(column * (TILE_K + PAD) + c - c0, value);
       }
-      workgroupBarrier();
-      if (subgroup < subgroups) {
-        for (var k = 0u; k < TILE_K; k += K) { multiply(&sums, subgroup, local % 32u, k, false, true); }
-      }
+      multiply_tiles(&sums, subgroup, local % 32u, false, true);
     }
   }
   for (var i = 0u; i < ROWS / M; i++) { // .emulated: for (var i = 0u; i < ROWS / UNIT_M * one; i++) {
     for (var j = 0u; j < COLUMNS / N; j++) { // .emulated: for (var j = 0u; j < COLUMNS / UNIT_N * one; j++) {
-      workgroupBarrier();
-      if (subgroup < subgroups) {
-        subgroupMatrixStore<row_major>(&results, subgroup * M * N, sums[i * (COLUMNS / N) + j], N); // .emulated: keep(&sums, i * (COLUMNS / N) + j, subgroup * M * N, local % 32u);
-      }
-      workgroupBarrier();
-      for (var v = local; v < subgroups * M * N / 4u; v += WORKGROUP) {
+      lay_out(&sums, i * (COLUMNS / N) + j, subgroup, local % 32u);
+      for (var v = local; v < subgroups_of_tile() * M * N / 4u; v += WORKGROUP) {
         let at = vec2u(m0, n0) + kept_at(v, i, j);
         if (at.x >= m || at.y >= params.k) { continue; }
         let base = select(vec4f(), bias[at.y / 4u], params.has_bias != 0u);
@@ -206,7 +220,6 @@ fn backward_x(
   @builtin(subgroup_id) subgroup_in: u32, // .emulated: @builtin(num_workgroups) groups: vec3u,
 ) {
   let subgroup = subgroup_in; // .emulated: let subgroup = local / 32u; let one = min(groups.x, 1u); M = UNIT_M * one; N = UNIT_N * one; K = UNIT_K * one;
-  let subgroups = TILE_M / ROWS * (TILE_N / COLUMNS);
   let phase = vec2u(group.z / params.stride.y, group.z % params.stride.y);
   if (phase.x >= params.input.x || phase.y >= params.input.y) { return; }
   let size = (params.input - phase + params.stride - 1u) / params.stride;
@@ -215,6 +228,7 @@ fn backward_x(
   let n0 = group.y * TILE_N;
   let taps = params.kernel.x * params.kernel.y;
   for (var row = local; row < TILE_M; row += WORKGROUP) { places[row] = place_of(min(m0 + row, m - 1u), size.x, size.y); }
+  workgroupBarrier();
   var sums: sums_of;
   for (var tap = 0u; tap < taps; tap++) {
     // this tap sends input line phase + stride*i to output line i + up/stride, if the stride divides up
@@ -223,7 +237,6 @@ fn backward_x(
     let off = up / vec2i(params.stride);
     if (any(off * vec2i(params.stride) != up)) { continue; }
     for (var k0 = 0u; k0 < params.k; k0 += TILE_K) {
-      workgroupBarrier();
       for (var v = local; v < TILE_M * TILE_K / 4u; v += WORKGROUP) {
         let row = v / (TILE_K / 4u);
         let k = k0 + v % (TILE_K / 4u) * 4u;
@@ -242,20 +255,13 @@ fn backward_x(
         if (n0 + column < params.c && k0 + k < params.k) { value = w[(((k0 + k) * taps + tap) * params.c + n0 + column) / 4u]; }
         put_b(k * (TILE_N + PAD) + column, value);
       }
-      workgroupBarrier();
-      if (subgroup < subgroups) {
-        for (var k = 0u; k < TILE_K; k += K) { multiply(&sums, subgroup, local % 32u, k, false, false); }
-      }
+      multiply_tiles(&sums, subgroup, local % 32u, false, false);
     }
   }
   for (var i = 0u; i < ROWS / M; i++) { // .emulated: for (var i = 0u; i < ROWS / UNIT_M * one; i++) {
     for (var j = 0u; j < COLUMNS / N; j++) { // .emulated: for (var j = 0u; j < COLUMNS / UNIT_N * one; j++) {
-      workgroupBarrier();
-      if (subgroup < subgroups) {
-        subgroupMatrixStore<row_major>(&results, subgroup * M * N, sums[i * (COLUMNS / N) + j], N); // .emulated: keep(&sums, i * (COLUMNS / N) + j, subgroup * M * N, local % 32u);
-      }
-      workgroupBarrier();
-      for (var v = local; v < subgroups * M * N / 4u; v += WORKGROUP) {
+      lay_out(&sums, i * (COLUMNS / N) + j, subgroup, local % 32u);
+      for (var v = local; v < subgroups_of_tile() * M * N / 4u; v += WORKGROUP) {
         let at = kept_at(v, i, j);
         let column = n0 + at.y;
         if (m0 + at.x >= m || column >= params.c) { continue; }
@@ -277,7 +283,6 @@ fn backward_weight(
   @builtin(subgroup_id) subgroup_in: u32, // .emulated: @builtin(num_workgroups) groups: vec3u,
 ) {
   let subgroup = subgroup_in; // .emulated: let subgroup = local / 32u; let one = min(groups.x, 1u); M = UNIT_M * one; N = UNIT_N * one; K = UNIT_K * one;
-  let subgroups = TILE_M / ROWS * (TILE_N / COLUMNS);
   let pixels = params.batch * params.output.x * params.output.y;
   let first = group.z * params.slice;
   let last = min(first + params.slice, pixels);
@@ -289,9 +294,9 @@ fn backward_weight(
   let n0 = (group.y - tap * across) * TILE_N;
   for (var i = local; i < TILE_K; i += WORKGROUP) { places[i] = place_of(min(first + i, last - 1u), params.output.x, params.output.y); }
   var half = 0u;
+  workgroupBarrier();
   var sums: sums_of;
   for (var pixel = first; pixel < last; pixel += TILE_K) {
-    workgroupBarrier();
     for (var v = local; v < TILE_M * TILE_K / 4u; v += WORKGROUP) {
       let row = v % (TILE_M / 4u) * 4u;
       let i = v / (TILE_M / 4u);
@@ -312,20 +317,13 @@ fn backward_weight(
     }
     half = TILE_K - half;
     for (var i = local; i < TILE_K; i += WORKGROUP) { places[half + i] = place_of(min(pixel + TILE_K + i, last - 1u), params.output.x, params.output.y); }
-    workgroupBarrier();
-    if (subgroup < subgroups) {
-      for (var k = 0u; k < TILE_K; k += K) { multiply(&sums, subgroup, local % 32u, k, true, false); }
-    }
+    multiply_tiles(&sums, subgroup, local % 32u, true, false);
   }
   let taps = params.kernel.x * params.kernel.y;
   for (var i = 0u; i < ROWS / M; i++) { // .emulated: for (var i = 0u; i < ROWS / UNIT_M * one; i++) {
     for (var j = 0u; j < COLUMNS / N; j++) { // .emulated: for (var j = 0u; j < COLUMNS / UNIT_N * one; j++) {
-      workgroupBarrier();
-      if (subgroup < subgroups) {
-        subgroupMatrixStore<row_major>(&results, subgroup * M * N, sums[i * (COLUMNS / N) + j], N); // .emulated: keep(&sums, i * (COLUMNS / N) + j, subgroup * M * N, local % 32u);
-      }
-      workgroupBarrier();
-      for (var v = local; v < subgroups * M * N / 4u; v += WORKGROUP) {
+      lay_out(&sums, i * (COLUMNS / N) + j, subgroup, local % 32u);
+      for (var v = local; v < subgroups_of_tile() * M * N / 4u; v += WORKGROUP) {
         let at = vec2u(m0, n0) + kept_at(v, i, j);
         if (at.x >= params.k || at.y >= params.c) { continue; }
         partial[(((group.z * params.k + at.x) * taps + tap) * params.c + at.y) / 4u] = kept(v);

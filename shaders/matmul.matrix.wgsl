@@ -81,6 +81,10 @@ fn load_right(k: u32, column: u32, columns: bool) -> right {
   return subgroupMatrixLoad<right, row_major>(&tile_b, k * (TILE_N + PAD) + column, TILE_N + PAD); // .emulated: return vec3u(k * (TILE_N + PAD) + column, TILE_N + PAD, 1u);
 }
 
+fn subgroups_of_tile() -> u32 {
+  return TILE_M / ROWS * (TILE_N / COLUMNS);
+}
+
 // Where a subgroup's results begin in the tile.
 fn origin(subgroup: u32) -> vec2u {
   return vec2u(subgroup / (TILE_N / COLUMNS) * ROWS, subgroup % (TILE_N / COLUMNS) * COLUMNS);
@@ -98,6 +102,24 @@ fn multiply(sums: ptr<function, sums_of>, subgroup: u32, lane: u32, k: u32, a_co
       (*sums)[one] = subgroupMatrixMultiplyAccumulate(some[i], other, (*sums)[one]); // .emulated: multiply_add(some[i], other, sums, one, lane);
     }
   }
+}
+
+// All terms that lie in workgroup memory.
+fn multiply_tiles(sums: ptr<function, sums_of>, subgroup: u32, lane: u32, a_columns: bool, b_columns: bool) {
+  workgroupBarrier();
+  if (subgroup < subgroups_of_tile()) {
+    for (var k = 0u; k < TILE_K; k += K) { multiply(sums, subgroup, lane, k, a_columns, b_columns); }
+  }
+  workgroupBarrier();
+}
+
+// Writes one matrix of each subgroup to `results`.
+fn lay_out(sums: ptr<function, sums_of>, one: u32, subgroup: u32, lane: u32) {
+  workgroupBarrier();
+  if (subgroup < subgroups_of_tile()) {
+    subgroupMatrixStore<row_major>(&results, subgroup * M * N, (*sums)[one], N); // .emulated: keep(sums, one, subgroup * M * N, lane);
+  }
+  workgroupBarrier();
 }
 
 fn put_a(at: u32, v: vec4<f16>) {
@@ -121,7 +143,6 @@ fn forward(
   @builtin(subgroup_id) subgroup_in: u32, // .emulated: @builtin(num_workgroups) groups: vec3u,
 ) {
   let subgroup = subgroup_in; // .emulated: let subgroup = local / 32u; let one = min(groups.x, 1u); M = UNIT_M * one; N = UNIT_N * one; K = UNIT_K * one;
-  let subgroups = TILE_M / ROWS * (TILE_N / COLUMNS);
   let m0 = group.x * TILE_M;
   let n0 = group.y * TILE_N;
   let matrix = group.z % params.batch;
@@ -129,7 +150,6 @@ fn forward(
   let last = min(first + params.slice, params.k);
   var sums: sums_of;
   for (var k0 = first; k0 < last; k0 += TILE_K) {
-    workgroupBarrier();
     for (var v = local; v < TILE_M * TILE_K / 4u; v += WORKGROUP) {
       var row = v / (TILE_K / 4u);
       var k = v % (TILE_K / 4u) * 4u;
@@ -160,19 +180,12 @@ fn forward(
       if (n0 + column < params.n && k0 + k < last) { value = b[(matrix * params.stride_b + index) / 4u]; }
       put_b(at, value);
     }
-    workgroupBarrier();
-    if (subgroup < subgroups) {
-      for (var k = 0u; k < TILE_K; k += K) { multiply(&sums, subgroup, local % 32u, k, TRANSPOSE_A == 1u, TRANSPOSE_B == 1u); }
-    }
+    multiply_tiles(&sums, subgroup, local % 32u, TRANSPOSE_A == 1u, TRANSPOSE_B == 1u);
   }
   for (var i = 0u; i < ROWS / M; i++) { // .emulated: for (var i = 0u; i < ROWS / UNIT_M * one; i++) {
     for (var j = 0u; j < COLUMNS / N; j++) { // .emulated: for (var j = 0u; j < COLUMNS / UNIT_N * one; j++) {
-      workgroupBarrier();
-      if (subgroup < subgroups) {
-        subgroupMatrixStore<row_major>(&results, subgroup * M * N, sums[i * (COLUMNS / N) + j], N); // .emulated: keep(&sums, i * (COLUMNS / N) + j, subgroup * M * N, local % 32u);
-      }
-      workgroupBarrier();
-      for (var v = local; v < subgroups * M * N / 4u; v += WORKGROUP) {
+      lay_out(&sums, i * (COLUMNS / N) + j, subgroup, local % 32u);
+      for (var v = local; v < subgroups_of_tile() * M * N / 4u; v += WORKGROUP) {
         let at = origin(v / (M * N / 4u));
         let row = m0 + at.x + i * M + v % (M * N / 4u) / (N / 4u);
         let column = n0 + at.y + j * N + v % (N / 4u) * 4u;

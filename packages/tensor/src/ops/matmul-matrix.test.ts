@@ -1,3 +1,4 @@
+import { Device } from "@roentgen/gpu";
 import { expect, it } from "vitest";
 import { withDevice } from "../testing/check-op.ts";
 import { halved, runCase } from "../testing/op-case.ts";
@@ -24,5 +25,11 @@ const sizes: readonly MatmulSizes[] = [
 withDevice("matmul by matrices of subgroups", (device) => {
   it.each(sizes.map((size) => halved(matmulCase(size))).map((test) => [test.name, test] as const))("agrees with the float64 reference: %s", async (_, test) => {
     if (device().info.features.includes("shader-f16")) expect(await runCase(device(), test)).toEqual([]);
+  });
+
+  it("agrees where subgroups are smaller than the largest, so that there are too many", async () => {
+    const { gpu, info } = device();
+    const wide = new Device(gpu, { ...info, subgroupMaxSize: 64 });
+    if (info.features.includes("shader-f16")) expect(await runCase(wide, halved(matmulCase({ m: 68, k: 36, n: 72, by })))).toEqual([]);
   });
 });
