@@ -139,13 +139,13 @@ interface Launch<B extends string, P extends ParamValues, O extends string> {
   readonly amount: number;
 }
 
-/** Launches as a plan of their own, each with the least of its times. The first repeat warms up. */
+/** Launches as a plan of their own, each with the least of its times: other work on the machine only ever adds. The first repeat warms up. */
 async function timed<B extends string, P extends ParamValues, O extends string>(device: Device, launches: readonly Launch<B, P, O>[]): Promise<CeilingSample[]> {
   const plan = new Plan(device, device.record("ceilings", [], () => {
     for (const { kernel, buffers, params, grid, overrides } of launches) device.dispatch(kernel, buffers, params, grid, overrides ? { overrides } : {});
   }));
   try {
-    const { samples } = await timePlan(device, plan, { repeats: 4 });
+    const { samples } = await timePlan(device, plan, { repeats: 6 });
     return launches.map(({ amount }, i) => {
       const timeMs = Math.min(...samples.slice(1).map((sample) => sample[i] ?? 0));
       return { amount, timeMs, perSecond: timeMs > 0 ? (1000 * amount) / timeMs : 0 };

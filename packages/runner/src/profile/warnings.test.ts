@@ -33,6 +33,11 @@ describe("warnings", () => {
     expect(report(changed).warnings.map((w) => w.what).join("\n")).toMatch(expected);
   });
 
+  it("doubt a roof that dispatches pass", () => {
+    const fast = timing("optimizer optimizer.sgd", 1, 0, 2e7);
+    expect(report({ ...profile, dispatches: [...dispatches, fast], totalMs: 14 }).warnings.at(-1)?.what).toBe("1 long dispatches are faster than their roof, so the roof is too low");
+  });
+
   it("pass on doubts about the ceilings", () => {
     const { adapter, workload, roentgen, runtime } = report();
     const doubted = profileReport(profile, { ...ceilings, doubts: ["copy: 4.0e+6 took no time by this clock"] }, { adapter, workload, roentgen, runtime });

@@ -60,6 +60,10 @@ function wholeStep({ plain, totalMs, dispatches }: Numbers): Warning[] {
   }
   const unsteady = dispatches.filter((d) => d.timeMs > 0.02 * totalMs && d.mostMs > 2 * d.leastMs);
   if (unsteady.length > 0) found.push({ kernel: null, what: `${unsteady.length} long dispatches vary by more than twofold between repeats`, lookAt: ["other work on the machine, or clocks that rise and fall; more --repeats"] });
+  const above = dispatches.filter((d) => d.timeMs > 0.01 * totalMs && d.ofRoof > 1.2);
+  if (above.length > 0) {
+    found.push({ kernel: null, what: `${above.length} long dispatches are faster than their roof, so the roof is too low`, lookAt: ["other work on the machine while the ceilings were measured: measure again", "bytes that are bound and never touched: the op should say how many it moves"] });
+  }
   return found;
 }
 
