@@ -165,6 +165,9 @@ describe.skipIf(!hasBrowser)("in a browser", () => {
     const report = JSON.parse(readFileSync(await download(page, "profile.json", "#profile"), "utf8")) as ProfileReport;
     expect(report.workload).toEqual({ model: "resnet18", train: false, precision: "f32", batch: 1, size: 32 });
     expect(report.adapter).toMatchObject({ platform: "browser", software: true });
+    // Chromium's own feature spares a pass for each dispatch, where it is offered.
+    const offered = await page.evaluate(async () => [...((await navigator.gpu.requestAdapter())?.features ?? [])]);
+    expect(report.method).toBe(offered.includes("chromium-experimental-timestamp-query-inside-passes") ? "inside-pass" : offered.includes("timestamp-query") ? "pass" : "wall");
     // Chromium rounds timestamps; whatever the clock, each row of equal dispatches was long against its step.
     if (report.quantumNs > 10_000) for (const d of report.dispatches) expect(d.timeMs * d.inARow, d.label).toBeGreaterThan((5 * report.quantumNs) / 1e6);
     expect(report.layers.reduce((sum, layer) => sum + layer.timeMs, 0)).toBeCloseTo(report.totalMs, 6);
