@@ -133,7 +133,7 @@ describe("a plan", () => {
     expect(plan.bytes).toBeLessThan(1.1 * plan.peakLiveBytes + 2 ** 20);
   });
 
-  // Most of the small batches' memory is gradients of weights: 98 MiB of ResNet-50's, 130 of U-Net's.
+  // Most of the small batches' memory is gradients of weights: 90 MiB of ResNet-50's, 124 of U-Net's.
   it.each([["resnet50", 8, 64, 0.8], ["resnet50", 32, 224, 0.5], ["unet", 2, 128, 0.85]] as const)(
     "of a checkpointed step of %s, batch %d, %d pixels, needs at most %d of the memory", (network, batch, size, share) => {
       const [all, parts] = [trainStep({ network, batch, size }), trainStep({ network, batch, size, checkpointing: true })];
