@@ -30,6 +30,7 @@ it.each([
   ["layer1.0.conv1 conv2d grad sum-slices.forward", "backward", "layer1.0.conv1 grad", "conv2d grad"],
   ["crossEntropy cross-entropy.forward", "forward", "crossEntropy", "crossEntropy"],
   ["crossEntropy grad cross-entropy.backward", "backward", "crossEntropy grad", "crossEntropy grad"],
+  ["gradients sum-slices.joined.forward", "backward", "gradients", "gradients"],
   ["optimizer optimizer.adam", "update", "optimizer", "optimizer"],
   ["fill.forward", "forward", "fill", "fill"],
 ])("places %s", (label, phase, layer, op) => {

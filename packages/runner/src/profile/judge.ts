@@ -53,13 +53,16 @@ export function roofOf({ flops, bytes, requires }: Pick<DispatchTiming, "flops" 
   return { bound, roofMs };
 }
 
-/** Labels are `module op [grad] kernel`; the module is absent outside of one, the op where a kernel was launched alone. */
+/**
+ * Labels are `module op [grad] kernel`; the module is absent outside of one, the op where a kernel was launched alone. Sums of several
+ * layers' gradients in one launch stand under "gradients".
+ */
 export function placeOf({ label, kernel }: Pick<DispatchTiming, "label" | "kernel">): Place {
   const words = label.split(" ").filter((word) => word !== kernel);
   const isGrad = words.includes("grad");
   const [first = kernel.split(".")[0] ?? kernel, second = first] = words.filter((word) => word !== "grad");
   const grad = isGrad ? " grad" : "";
-  return { phase: first === "optimizer" ? "update" : isGrad ? "backward" : "forward", layer: first + grad, op: second + grad };
+  return { phase: first === "optimizer" ? "update" : isGrad || first === "gradients" ? "backward" : "forward", layer: first + grad, op: second + grad };
 }
 
 export function judge(dispatch: DispatchTiming, ceilings: CeilingFigures): JudgedDispatch {
