@@ -5,7 +5,7 @@
 //          grid: tiles of 8 x 16 pixels of all images, folded into x and y; ceil(k / 64)
 //
 // Three channels fill no vec4, and one tap has too few terms for a step of a matrix product. But the terms of a filter's row (s, c)
-// lie side by side in w and in x alike: for three channels and seven taps, 21 floats. So a workgroup copies the patch of x that its 8 x 16 output pixels
+// lie side by side in w and in x alike: for three channels and seven taps, 21 floats. So a workgroup copies the patch of x that its 8 x 16 pixels
 // see into workgroup memory, zeros where it leaves the image, and then for each filter row a slab of w for 64 filters. A
 // thread computes 8 pixels x 8 filters: pixels of one line, every other column, so that the four threads that read different ones at
 // a time meet in different banks.

@@ -89,10 +89,17 @@ const processorsOf: readonly (readonly [RegExp, number])[] = [
   [/nvidia/i, 46], [/amd/i, 32], [/intel/i, 32],
 ];
 
+const counted = new WeakMap<DeviceInfo, number>();
+
 /** Processors of a GPU, by name, or a guess. */
-export function processors({ vendor, architecture, device, description }: DeviceInfo): number {
-  const text = [device, description, architecture, vendor].join(" ");
-  return processorsOf.find(([name]) => name.test(text))?.[1] ?? 32;
+export function processors(info: DeviceInfo): number {
+  let count = counted.get(info);
+  if (count === undefined) {
+    const text = [info.device, info.description, info.architecture, info.vendor].join(" ");
+    count = processorsOf.find(([name]) => name.test(text))?.[1] ?? 32;
+    counted.set(info, count);
+  }
+  return count;
 }
 
 /** Slices of a sum at most, and bytes that they may take. */
