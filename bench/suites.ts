@@ -6,7 +6,7 @@ import { ConfigError } from "@roentgen/core";
 
 export const suites = {
   kernels: ["conv2d", "matmul", "batch-norm", "optimizer", "replay"],
-  models: ["train-step", "infer"],
+  models: ["train-step", "train-unet", "infer"],
   memory: ["memory"],
   startup: ["start-up"],
 } as const satisfies Readonly<Record<string, readonly string[]>>;

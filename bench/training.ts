@@ -24,8 +24,10 @@ export interface Training {
 /** A model of ours with the weights that every engine begins with. */
 function modelOn(device: Device, name: ModelName): Module & { forward(x: Tensor): Tensor } {
   const model = name === "resnet50" ? resnet({ depth: 50, classes: 10 }) : unet();
-  materialize<Module>(model, device, { seed: 1 });
-  for (const { kind, path, shape, tensor } of model.parameters()) if (kind === "weight") tensor.write(initial({ name: path, shape }));
+  const weights = [...(model as Module).parameters()].filter(({ kind }) => kind === "weight");
+  const paths = new Set(weights.map(({ path }) => path));
+  materialize<Module>(model, device, { seed: 1, except: (path) => paths.has(path) });
+  for (const { path, shape, tensor } of weights) tensor.write(initial({ name: path, shape }));
   return model;
 }
 

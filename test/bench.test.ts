@@ -190,7 +190,7 @@ describe("the choice of benchmarks", () => {
   it.each([
     [["kernels"], ["conv2d", "matmul", "batch-norm", "optimizer", "replay"]],
     [["startup", "memory"], ["memory", "start-up"]],
-    [["infer", "models"], ["train-step", "infer"]],
+    [["infer", "models"], ["train-step", "train-unet", "infer"]],
   ])("%s", (names, expected) => expect(chosen(names)).toEqual(expected));
 
   it("is all files without a name, and an error for another", () => {
