@@ -7,8 +7,10 @@
 //                  grid: ceil(n ceil(h / stride.x) ceil(w / stride.y) / TILE_M), ceil(c / TILE_N), stride.x stride.y
 // backward_weight  reads x, dy,                            writes partial[slices,k,r,s,c], f32
 //                  grid: ceil(k / TILE_M), r s ceil(c / TILE_N), slices
+// forward_slices and backward_x_slices write partial[slices,...], f32, instead; their grids have so many times the layers.
 //
-// Slice z sums output pixels z*slice to (z+1)*slice; sum-slices.wgsl adds the slices. With one slice, partial is the gradient.
+// A slice is a share of the sum: of output pixels, or of steps of 32 channels of one tap; without slices, of all steps. sum-slices.wgsl adds
+// the slices. With one slice of backward_weight, partial is the gradient.
 //
 // Each is a matrix product, its operands copied to workgroup memory from where they lie: rows are output pixels (forward), the input pixels
 // of a phase (backward_x, as in conv2d.lanes.wgsl) or output channels (backward_weight). The sum runs over taps and, 32 at a time, over
@@ -48,7 +50,7 @@ struct Params {
   c: u32,
   k: u32,
   has_bias: u32,
-  slice: u32,        // output pixels in a slice of backward_weight
+  slice: u32,        // output pixels (backward_weight) or steps in a slice
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -154,6 +156,50 @@ fn kept(v: u32) -> vec4f {
   return vec4f(results[4u * v], results[4u * v + 1u], results[4u * v + 2u], results[4u * v + 3u]);
 }
 
+// Adds the share of group.z of the steps: 32 channels of a tap each, tap by tap.
+fn add_forward(sums: ptr<function, sums_of>, group: vec3u, local: u32, subgroup: u32) {
+  let m = params.batch * params.output.x * params.output.y;
+  let m0 = group.x * TILE_M;
+  let n0 = group.y * TILE_N;
+  let taps = params.kernel.x * params.kernel.y;
+  let steps = (params.c + TILE_K - 1u) / TILE_K;
+  for (var row = local; row < TILE_M; row += WORKGROUP) {
+    let p = place_of(min(m0 + row, m - 1u), params.output.x, params.output.y);
+    // above or left of x these wrap round to huge numbers, so one comparison finds both ends
+    places[row] = vec3u(p.x, p.y * params.stride.x - params.padding.x, p.z * params.stride.y - params.padding.y);
+  }
+  workgroupBarrier();
+  for (var step = group.z * params.slice; step < min((group.z + 1u) * params.slice, taps * steps); step++) {
+    let tap = step / steps;
+    let c0 = (step - tap * steps) * TILE_K;
+    let r = tap / params.kernel.y;
+    let off = vec2u(r, tap - r * params.kernel.y) * params.dilation;
+    for (var v = local; v < TILE_M * TILE_K / 4u; v += WORKGROUP) {
+      let row = v / (TILE_K / 4u);
+      let c = c0 + v % (TILE_K / 4u) * 4u;
+      let p = places[row];
+      let at = p.yz + off;
+      var value = vec4<f16>();
+      if (at.x < params.input.x && at.y < params.input.y && c < params.c) {
+        value = x[(((p.x * params.input.x + at.x) * params.input.y + at.y) * params.c + c) / 4u];
+      }
+      put_a(row * (TILE_K + PAD) + c - c0, value);
+    }
+    for (var v = local; v < TILE_N * TILE_K / 4u; v += WORKGROUP) {
+      let column = v / (TILE_K / 4u);
+      let c = c0 + v % (TILE_K / 4u) * 4u;
+      var value = vec4<f16>();
+      if (n0 + column < params.k && c < params.c) { value = w[(((n0 + column) * taps + tap) * params.c + c) / 4u]; }
+      put_b(column * (TILE_K + PAD) + c - c0, value);
+    }
+    multiply_tiles(sums, subgroup, local % 32u, false, true);
+  }
+}
+
+fn bias_of(column: u32, slice: u32) -> vec4f {
+  return select(vec4f(), bias[column / 4u], params.has_bias != 0u && slice == 0u);
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn forward(
   @builtin(workgroup_id) group: vec3u,
@@ -162,49 +208,39 @@ fn forward(
 ) {
   let subgroup = subgroup_in; // .emulated: let subgroup = local / 32u; let one = min(groups.x, 1u); M = UNIT_M * one; N = UNIT_N * one; K = UNIT_K * one;
   let m = params.batch * params.output.x * params.output.y;
-  let m0 = group.x * TILE_M;
-  let n0 = group.y * TILE_N;
-  let taps = params.kernel.x * params.kernel.y;
-  for (var row = local; row < TILE_M; row += WORKGROUP) {
-    let p = place_of(min(m0 + row, m - 1u), params.output.x, params.output.y);
-    // above or left of x these wrap round to huge numbers, so one comparison finds both ends
-    places[row] = vec3u(p.x, p.y * params.stride.x - params.padding.x, p.z * params.stride.y - params.padding.y);
-  }
-  workgroupBarrier();
   var sums: sums_of;
-  for (var tap = 0u; tap < taps; tap++) {
-    let r = tap / params.kernel.y;
-    let off = vec2u(r, tap - r * params.kernel.y) * params.dilation;
-    for (var c0 = 0u; c0 < params.c; c0 += TILE_K) {
-      for (var v = local; v < TILE_M * TILE_K / 4u; v += WORKGROUP) {
-        let row = v / (TILE_K / 4u);
-        let c = c0 + v % (TILE_K / 4u) * 4u;
-        let p = places[row];
-        let at = p.yz + off;
-        var value = vec4<f16>();
-        if (at.x < params.input.x && at.y < params.input.y && c < params.c) {
-          value = x[(((p.x * params.input.x + at.x) * params.input.y + at.y) * params.c + c) / 4u];
-        }
-        put_a(row * (TILE_K + PAD) + c - c0, value);
-      }
-      for (var v = local; v < TILE_N * TILE_K / 4u; v += WORKGROUP) {
-        let column = v / (TILE_K / 4u);
-        let c = c0 + v % (TILE_K / 4u) * 4u;
-        var value = vec4<f16>();
-        if (n0 + column < params.k && c < params.c) { value = w[(((n0 + column) * taps + tap) * params.c + c) / 4u]; }
-        put_b(column * (TILE_K + PAD) + c - c0, value);
-      }
-      multiply_tiles(&sums, subgroup, local % 32u, false, true);
-    }
-  }
+  add_forward(&sums, group, local, subgroup);
   for (var i = 0u; i < ROWS / M; i++) { // .emulated: for (var i = 0u; i < ROWS / UNIT_M * one; i++) {
     for (var j = 0u; j < COLUMNS / N; j++) { // .emulated: for (var j = 0u; j < COLUMNS / UNIT_N * one; j++) {
       lay_out(&sums, i * (COLUMNS / N) + j, subgroup, local % 32u);
       for (var v = local; v < subgroups_of_tile() * M * N / 4u; v += WORKGROUP) {
-        let at = vec2u(m0, n0) + kept_at(v, i, j);
+        let at = vec2u(group.x * TILE_M, group.y * TILE_N) + kept_at(v, i, j);
         if (at.x >= m || at.y >= params.k) { continue; }
-        let base = select(vec4f(), bias[at.y / 4u], params.has_bias != 0u);
-        y[(at.x * params.k + at.y) / 4u] = vec4<f16>(kept(v) + base);
+        y[(at.x * params.k + at.y) / 4u] = vec4<f16>(kept(v) + bias_of(at.y, 0u));
+      }
+    }
+  }
+}
+
+@group(0) @binding(7) var<storage, read_write> partial: array<vec4f>;
+
+@compute @workgroup_size(WORKGROUP)
+fn forward_slices(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(local_invocation_index) local: u32,
+  @builtin(subgroup_id) subgroup_in: u32, // .emulated: @builtin(num_workgroups) groups: vec3u,
+) {
+  let subgroup = subgroup_in; // .emulated: let subgroup = local / 32u; let one = min(groups.x, 1u); M = UNIT_M * one; N = UNIT_N * one; K = UNIT_K * one;
+  let m = params.batch * params.output.x * params.output.y;
+  var sums: sums_of;
+  add_forward(&sums, group, local, subgroup);
+  for (var i = 0u; i < ROWS / M; i++) { // .emulated: for (var i = 0u; i < ROWS / UNIT_M * one; i++) {
+    for (var j = 0u; j < COLUMNS / N; j++) { // .emulated: for (var j = 0u; j < COLUMNS / UNIT_N * one; j++) {
+      lay_out(&sums, i * (COLUMNS / N) + j, subgroup, local % 32u);
+      for (var v = local; v < subgroups_of_tile() * M * N / 4u; v += WORKGROUP) {
+        let at = vec2u(group.x * TILE_M, group.y * TILE_N) + kept_at(v, i, j);
+        if (at.x >= m || at.y >= params.k) { continue; }
+        partial[((group.z * m + at.x) * params.k + at.y) / 4u] = kept(v) + bias_of(at.y, group.z);
       }
     }
   }
@@ -213,6 +249,57 @@ fn forward(
 @group(0) @binding(5) var<storage, read> dy: array<vec4<f16>>;
 @group(0) @binding(6) var<storage, read_write> dx: array<vec4<f16>>;
 
+// Adds the share of a slice of the steps: 32 output channels of a tap each, tap by tap.
+fn add_backward_x(sums: ptr<function, sums_of>, group: vec3u, local: u32, subgroup: u32, phase: vec2u, slice: u32) {
+  let size = phase_size(phase);
+  let m = params.batch * size.x * size.y;
+  let m0 = group.x * TILE_M;
+  let n0 = group.y * TILE_N;
+  let taps = params.kernel.x * params.kernel.y;
+  let steps = (params.k + TILE_K - 1u) / TILE_K;
+  for (var row = local; row < TILE_M; row += WORKGROUP) { places[row] = place_of(min(m0 + row, m - 1u), size.x, size.y); }
+  workgroupBarrier();
+  for (var step = slice * params.slice; step < min((slice + 1u) * params.slice, taps * steps); step++) {
+    let tap = step / steps;
+    let k0 = (step - tap * steps) * TILE_K;
+    // this tap sends input line phase + stride*i to output line i + up/stride, if the stride divides up
+    let r = tap / params.kernel.y;
+    let up = vec2i(phase + params.padding) - vec2i(vec2u(r, tap - r * params.kernel.y) * params.dilation);
+    let off = up / vec2i(params.stride);
+    if (any(off * vec2i(params.stride) != up)) { continue; }
+    for (var v = local; v < TILE_M * TILE_K / 4u; v += WORKGROUP) {
+      let row = v / (TILE_K / 4u);
+      let k = k0 + v % (TILE_K / 4u) * 4u;
+      let p = places[row];
+      let at = p.yz + vec2u(off);
+      var value = vec4<f16>();
+      if (at.x < params.output.x && at.y < params.output.y && k < params.k) {
+        value = dy[(((p.x * params.output.x + at.x) * params.output.y + at.y) * params.k + k) / 4u];
+      }
+      put_a(row * (TILE_K + PAD) + k - k0, value);
+    }
+    for (var v = local; v < TILE_N * TILE_K / 4u; v += WORKGROUP) {
+      let column = v % (TILE_N / 4u) * 4u;
+      let k = v / (TILE_N / 4u);
+      var value = vec4<f16>();
+      if (n0 + column < params.c && k0 + k < params.k) { value = w[(((k0 + k) * taps + tap) * params.c + n0 + column) / 4u]; }
+      put_b(k * (TILE_N + PAD) + column, value);
+    }
+    multiply_tiles(sums, subgroup, local % 32u, false, false);
+  }
+}
+
+fn phase_size(phase: vec2u) -> vec2u {
+  return (params.input - phase + params.stride - 1u) / params.stride;
+}
+
+// Where four results lie in dx.
+fn input_at(row: u32, column: u32, phase: vec2u) -> u32 {
+  let p = places[row];
+  let pixel = p.yz * params.stride + phase;
+  return (((p.x * params.input.x + pixel.x) * params.input.y + pixel.y) * params.c + column) / 4u;
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn backward_x(
   @builtin(workgroup_id) group: vec3u,
@@ -220,61 +307,51 @@ fn backward_x(
   @builtin(subgroup_id) subgroup_in: u32, // .emulated: @builtin(num_workgroups) groups: vec3u,
 ) {
   let subgroup = subgroup_in; // .emulated: let subgroup = local / 32u; let one = min(groups.x, 1u); M = UNIT_M * one; N = UNIT_N * one; K = UNIT_K * one;
-  let phase = vec2u(group.z / params.stride.y, group.z % params.stride.y);
+  let phases = params.stride.x * params.stride.y;
+  let phase = vec2u(group.z % phases / params.stride.y, group.z % params.stride.y);
   if (phase.x >= params.input.x || phase.y >= params.input.y) { return; }
-  let size = (params.input - phase + params.stride - 1u) / params.stride;
-  let m = params.batch * size.x * size.y;
-  let m0 = group.x * TILE_M;
-  let n0 = group.y * TILE_N;
-  let taps = params.kernel.x * params.kernel.y;
-  for (var row = local; row < TILE_M; row += WORKGROUP) { places[row] = place_of(min(m0 + row, m - 1u), size.x, size.y); }
-  workgroupBarrier();
+  let size = phase_size(phase);
   var sums: sums_of;
-  for (var tap = 0u; tap < taps; tap++) {
-    // this tap sends input line phase + stride*i to output line i + up/stride, if the stride divides up
-    let r = tap / params.kernel.y;
-    let up = vec2i(phase + params.padding) - vec2i(vec2u(r, tap - r * params.kernel.y) * params.dilation);
-    let off = up / vec2i(params.stride);
-    if (any(off * vec2i(params.stride) != up)) { continue; }
-    for (var k0 = 0u; k0 < params.k; k0 += TILE_K) {
-      for (var v = local; v < TILE_M * TILE_K / 4u; v += WORKGROUP) {
-        let row = v / (TILE_K / 4u);
-        let k = k0 + v % (TILE_K / 4u) * 4u;
-        let p = places[row];
-        let at = p.yz + vec2u(off);
-        var value = vec4<f16>();
-        if (at.x < params.output.x && at.y < params.output.y && k < params.k) {
-          value = dy[(((p.x * params.output.x + at.x) * params.output.y + at.y) * params.k + k) / 4u];
-        }
-        put_a(row * (TILE_K + PAD) + k - k0, value);
-      }
-      for (var v = local; v < TILE_N * TILE_K / 4u; v += WORKGROUP) {
-        let column = v % (TILE_N / 4u) * 4u;
-        let k = v / (TILE_N / 4u);
-        var value = vec4<f16>();
-        if (n0 + column < params.c && k0 + k < params.k) { value = w[(((k0 + k) * taps + tap) * params.c + n0 + column) / 4u]; }
-        put_b(k * (TILE_N + PAD) + column, value);
-      }
-      multiply_tiles(&sums, subgroup, local % 32u, false, false);
-    }
-  }
+  add_backward_x(&sums, group, local, subgroup, phase, 0u);
   for (var i = 0u; i < ROWS / M; i++) { // .emulated: for (var i = 0u; i < ROWS / UNIT_M * one; i++) {
     for (var j = 0u; j < COLUMNS / N; j++) { // .emulated: for (var j = 0u; j < COLUMNS / UNIT_N * one; j++) {
       lay_out(&sums, i * (COLUMNS / N) + j, subgroup, local % 32u);
       for (var v = local; v < subgroups_of_tile() * M * N / 4u; v += WORKGROUP) {
         let at = kept_at(v, i, j);
-        let column = n0 + at.y;
-        if (m0 + at.x >= m || column >= params.c) { continue; }
-        let p = places[at.x];
-        let pixel = p.yz * params.stride + phase;
-        let base = select(vec4f(), bias[column / 4u], params.has_bias != 0u);
-        dx[(((p.x * params.input.x + pixel.x) * params.input.y + pixel.y) * params.c + column) / 4u] = vec4<f16>(kept(v) + base);
+        let column = group.y * TILE_N + at.y;
+        if (group.x * TILE_M + at.x >= params.batch * size.x * size.y || column >= params.c) { continue; }
+        dx[input_at(at.x, column, phase)] = vec4<f16>(kept(v) + bias_of(column, 0u));
       }
     }
   }
 }
 
-@group(0) @binding(7) var<storage, read_write> partial: array<vec4f>;
+@compute @workgroup_size(WORKGROUP)
+fn backward_x_slices(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(local_invocation_index) local: u32,
+  @builtin(subgroup_id) subgroup_in: u32, // .emulated: @builtin(num_workgroups) groups: vec3u,
+) {
+  let subgroup = subgroup_in; // .emulated: let subgroup = local / 32u; let one = min(groups.x, 1u); M = UNIT_M * one; N = UNIT_N * one; K = UNIT_K * one;
+  let phases = params.stride.x * params.stride.y;
+  let phase = vec2u(group.z % phases / params.stride.y, group.z % params.stride.y);
+  if (phase.x >= params.input.x || phase.y >= params.input.y) { return; }
+  let size = phase_size(phase);
+  let slice = group.z / phases;
+  var sums: sums_of;
+  add_backward_x(&sums, group, local, subgroup, phase, slice);
+  for (var i = 0u; i < ROWS / M; i++) { // .emulated: for (var i = 0u; i < ROWS / UNIT_M * one; i++) {
+    for (var j = 0u; j < COLUMNS / N; j++) { // .emulated: for (var j = 0u; j < COLUMNS / UNIT_N * one; j++) {
+      lay_out(&sums, i * (COLUMNS / N) + j, subgroup, local % 32u);
+      for (var v = local; v < subgroups_of_tile() * M * N / 4u; v += WORKGROUP) {
+        let at = kept_at(v, i, j);
+        let column = group.y * TILE_N + at.y;
+        if (group.x * TILE_M + at.x >= params.batch * size.x * size.y || column >= params.c) { continue; }
+        partial[slice * params.batch * params.input.x * params.input.y * (params.c / 4u) + input_at(at.x, column, phase)] = kept(v) + bias_of(column, slice);
+      }
+    }
+  }
+}
 
 @compute @workgroup_size(WORKGROUP)
 fn backward_weight(

@@ -21,6 +21,8 @@ const shapes: readonly Conv2dShape[] = [
   { x: [1, 7, 7, 4], filter: [4, 2, 2], options: { stride: 3 }, by },
   { x: [1, 8, 8, 4], filter: [8, 3, 3], options: { stride: 2, padding: { top: 0, bottom: 1, left: 0, right: 1 } }, by },
   { x: [3, 31, 29, 4], filter: [4, 1, 1], by },
+  { x: [1, 2, 2, 132], filter: [132, 3, 3], options: { padding: 1 }, bias: true, by },
+  { x: [1, 4, 4, 4], filter: [260, 4, 4], options: { stride: 2, padding: 1 }, by },
   { x: [1, 11, 12, 12], filter: [132, 1, 2], bias: true, by: large?.(16, 16, 16) },
 ];
 
@@ -29,11 +31,18 @@ withDevice("conv2d by matrices of subgroups", (device) => {
     if (device().info.features.includes("shader-f16")) expect(await runCase(device(), test)).toEqual([]);
   });
 
-  it("sums a small filter's gradient in slices", () => {
-    const shape = { batch: 3, input: [31, 29] as const, c: 4, k: 4, groups: 1, window: windowOf("test", [31, 29], [1, 1]), dtype: "f16" as const };
-    const images = spec("f16", [3, 31, 29, 4]);
-    const { plan } = record(device(), "gradient", (x, dy) => by?.backwardWeight(shape, x as Tensor, dy as Tensor), [images, images]);
-    expect(plan.dispatches.map(({ grid }) => grid[2])[0]).toBeGreaterThan(1);
-    expect(plan.dispatches.at(-1)?.kernel.name).toBe("sum-slices.forward");
+  it.each([
+    ["a filter's gradient over many pixels", "backwardWeight", { input: [31, 29], c: 4, k: 4, kernel: 1 }],
+    ["few pixels over many channels, forwards", "forward", { input: [2, 2], c: 132, k: 132, kernel: 3 }],
+    ["few pixels over many channels, backwards", "backwardX", { input: [2, 2], c: 132, k: 132, kernel: 3 }],
+  ] as const)("sums in slices: %s", (_, direction, { input, c, k, kernel }) => {
+    const shape = { batch: 3, input, c, k, groups: 1, window: windowOf("test", input, [kernel, kernel], { padding: kernel >> 1 }), dtype: "f16" as const };
+    const [images, filter, dy] = [spec("f16", [3, ...input, c]), spec("f16", [k, kernel, kernel, c]), spec("f16", [3, ...shape.window.output, k])];
+    const { plan } = record(device(), "sliced", (x, w, d) => {
+      const [image, weight, gradient] = [x, w, d] as [Tensor, Tensor, Tensor];
+      return direction === "backwardWeight" ? by?.backwardWeight(shape, image, gradient) : by?.[direction](shape, direction === "forward" ? image : gradient, weight, null);
+    }, [images, filter, dy]);
+    expect(plan.dispatches[0]?.grid[2]).toBeGreaterThan(1);
+    expect(plan.dispatches.some(({ kernel: { name } }) => name === "sum-slices.forward")).toBe(true);
   });
 });

@@ -4,6 +4,7 @@
 import { maxGroups } from "@roentgen/gpu";
 import { launch } from "../op.ts";
 import { empty, type Tensor } from "../tensor.ts";
+import { stored } from "./cast.ts";
 import { workOf } from "./conv2d-tiled.ts";
 import { type Convolution, type ConvolutionFamily, type Direction, dtypeOf, flopsOf } from "./convolution.ts";
 import { matrixFits, matrixOverrides, matrixShare, matrixTiles, type MatrixUnit, unitOf } from "./matrix-units.ts";
@@ -25,36 +26,56 @@ export function matrixConvolutionsBy(tile: Tile, given?: MatrixUnit): Convolutio
       const unit = given ?? unitOf(device.info);
       const inFours = shape.c % 4 === 0 && shape.k % 4 === 0;
       if (!unit || dtypeOf(shape) !== "f16" || shape.groups !== 1 || !inFours || !matrixFits(tile, unit, device)) return Infinity;
-      const { stride: [down, across] } = shape.window;
-      if (Math.max(...gridOf(tile, shape, direction, 1).slice(0, 2), down * across) > maxGroups) return Infinity;
       const cut = cutOf(tile, workOf(shape, direction), device.info);
-      // Only the filter's gradient is summed in slices.
-      return matrixShare * cut.cost * (direction === "backwardWeight" ? 1 : cut.slices);
+      if (Math.max(...gridOf(tile, shape, direction, cut.slices)) > maxGroups) return Infinity;
+      return matrixShare * cut.cost;
     },
 
     forward(shape, x, weight, bias) {
-      const y = empty(x.device, [shape.batch, ...shape.window.output, shape.k], { dtype: "f16" });
       const { kernels, options } = how(x, shape);
-      launch(kernels.forward, { x, w: weight, bias: bias ?? weight, y, params: paramsOf(shape, bias !== null) }, gridOf(tile, shape, "forward", 1), options);
-      return y;
+      const { slice, slices } = slicesOf(tile, shape, "forward", x);
+      const [grid, params, y] = [gridOf(tile, shape, "forward", slices), paramsOf(shape, bias !== null, slice), [shape.batch, ...shape.window.output, shape.k]];
+      return inSlices(x, slices, y, (whole) => launch(kernels.forward, { x, w: weight, bias: bias ?? weight, y: whole, params }, grid, options),
+        (partial) => launch(kernels.forwardSlices, { x, w: weight, bias: bias ?? weight, partial, params }, grid, options));
     },
 
     backwardX(shape, dy, weight, bias) {
-      const dx = empty(dy.device, [shape.batch, ...shape.input, shape.c], { dtype: "f16" });
       const { kernels, options } = how(dy, shape);
-      launch(kernels.backwardX, { w: weight, bias: bias ?? weight, dy, dx, params: paramsOf(shape, bias !== null) }, gridOf(tile, shape, "backwardX", 1), options);
-      return dx;
+      const { slice, slices } = slicesOf(tile, shape, "backwardX", dy);
+      const [grid, params, dx] = [gridOf(tile, shape, "backwardX", slices), paramsOf(shape, bias !== null, slice), [shape.batch, ...shape.input, shape.c]];
+      return inSlices(dy, slices, dx, (whole) => launch(kernels.backwardX, { w: weight, bias: bias ?? weight, dy, dx: whole, params }, grid, options),
+        (partial) => launch(kernels.backwardXSlices, { w: weight, bias: bias ?? weight, dy, partial, params }, grid, options));
     },
 
     backwardWeight(shape, x, dy) {
       const { kernels, options } = how(x, shape);
-      const work = workOf(shape, "backwardWeight");
-      const slice = Math.ceil(work.k / cutOf(tile, work, x.device.info).slices / tile.k) * tile.k;
-      const slices = Math.ceil(work.k / slice);
+      const { slice, slices } = slicesOf(tile, shape, "backwardWeight", x);
       return sumOfSlices(x, slices, [shape.k, ...shape.window.kernel, shape.c], (partial) =>
         launch(kernels.backwardWeight, { x, dy, partial, params: paramsOf(shape, false, slice) }, gridOf(tile, shape, "backwardWeight", slices), options));
     },
   };
+}
+
+/** f16 that is written whole, or as slices of f32 that are added up. */
+function inSlices(like: Tensor, slices: number, shape: readonly number[], whole: (y: Tensor) => void, parts: (partial: Tensor) => void): Tensor {
+  if (slices > 1) return stored(sumOfSlices(like, slices, shape, parts), "f16");
+  const y = empty(like.device, shape, { dtype: "f16" });
+  whole(y);
+  return y;
+}
+
+/** How the sum is cut: into steps of 32 channels of a tap, or into output pixels. */
+function slicesOf(tile: Tile, shape: Convolution, direction: Direction, { device: { info } }: Tensor): { slice: number; slices: number } {
+  const { c, k, window: { kernel: [r, s] } } = shape;
+  const work = workOf(shape, direction);
+  const wanted = cutOf(tile, work, info).slices;
+  if (direction === "backwardWeight") {
+    const slice = Math.ceil(work.k / wanted / tile.k) * tile.k;
+    return { slice, slices: Math.ceil(work.k / slice) };
+  }
+  const steps = r * s * Math.ceil((direction === "forward" ? c : k) / tile.k);
+  const slice = Math.ceil(steps / wanted);
+  return { slice, slices: Math.ceil(steps / slice) };
 }
 
 /** Tiles down and across, and layers: phases of the stride, or slices. A filter's channels are cut tap by tap. */
@@ -62,10 +83,10 @@ function gridOf(tile: Tile, shape: Convolution, direction: Direction, slices: nu
   const { c, window: { kernel: [r, s] } } = shape;
   const { m, n, layers } = workOf(shape, direction);
   if (direction === "backwardWeight") return [Math.ceil(m / tile.m), r * s * Math.ceil(c / tile.n), slices];
-  return [Math.ceil(m / tile.m), Math.ceil(n / tile.n), layers];
+  return [Math.ceil(m / tile.m), Math.ceil(n / tile.n), layers * slices];
 }
 
-function paramsOf({ batch, input, c, k, window }: Convolution, hasBias: boolean, slice = 0) {
+function paramsOf({ batch, input, c, k, window }: Convolution, hasBias: boolean, slice: number) {
   const { output, kernel, stride, dilation, padding: { top, left } } = window;
   return { input, output, kernel, stride, dilation, padding: [top, left], batch, c, k, has_bias: hasBias ? 1 : 0, slice };
 }
