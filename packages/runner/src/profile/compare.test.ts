@@ -49,7 +49,7 @@ describe("two profiles", () => {
       "work: resnet18, training step with Adam, batch 4, 64 px before, resnet18, training step with Adam, batch 8, 64 px now",
       "adapter: llvmpipe <16> before, NVIDIA H200 now",
       "toggles: -timestamp_quantization before, none now",
-      "the machine itself: 50.0 GFLOP/s at its best, 100.0 before; other work, or other clocks",
+      "speed of the machine: 50.0 GFLOP/s at its best, 100.0 before; other work, or other clocks",
     ]);
   });
 

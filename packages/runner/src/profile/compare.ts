@@ -106,7 +106,7 @@ function differencesOf(before: ComparableProfile, after: ComparableProfile): str
   differ("clock", before.method, after.method);
   for (const [name, unit] of [["gflopPerSecond", "GFLOP/s"], ["gigabytesPerSecond", "GB/s"]] as const) {
     const ratio = after.ceilings[name] / before.ceilings[name];
-    if (ratio < 0.8 || ratio > 1.25) found.push(`the machine itself: ${after.ceilings[name].toFixed(1)} ${unit} at its best, ${before.ceilings[name].toFixed(1)} before; other work, or other clocks`);
+    if (ratio < 0.8 || ratio > 1.25) found.push(`speed of the machine: ${after.ceilings[name].toFixed(1)} ${unit} at its best, ${before.ceilings[name].toFixed(1)} before; other work, or other clocks`);
   }
   return found;
 }
