@@ -7,7 +7,7 @@ import type { Plan } from "./plan.ts";
 /**
  * Debug replay: runs a plan one dispatch at a time and looks at everything each one wrote.
  *
- * @returns the label of the first dispatch that wrote a NaN or an infinity into an f32 buffer, or null
+ * @returns the label of the first dispatch that wrote a NaN or an infinity into an f32 or f16 buffer, or null
  */
 export async function firstNonFinite(device: Device, plan: Plan, inputs: readonly (TypedArray | ArrayBufferView)[]): Promise<string | null> {
   const { gpu } = device;
@@ -24,8 +24,8 @@ export async function firstNonFinite(device: Device, plan: Plan, inputs: readonl
     gpu.queue.submit([encoder.finish()]);
     for (const [j, { element, access }] of kernel.bindings.entries()) {
       const x = buffers[j];
-      if (!x || element !== "f32" || access !== "read_write") continue;
-      device.dispatch(finite.check, { x, flags }, { n: x.bytes / 4, slot }, flatGrid(x.bytes / 4, finite.check.overrides.WORKGROUP));
+      if (!x || (element !== "f32" && element !== "f16") || access !== "read_write") continue;
+      device.dispatch(element === "f16" ? finite.checkHalf : finite.check, { x, flags }, { n: x.bytes / 4, slot }, flatGrid(x.bytes / 4, finite.check.overrides.WORKGROUP));
     }
     device.flush();
   }

@@ -140,7 +140,7 @@ withDevice("runStudy", (device) => {
     expect(trial?.scores).toMatchObject({ kind: "segmentation" });
   });
 
-  it("computes blocks twice where memory is short, to the same bits, and says so; a batch in parts needs less", async () => {
+  it("computes blocks twice where memory is short, to the same bits, and says so; a batch in parts and mixed precision need less", async () => {
     const corner = config.tasks.corner as StudyConfig["tasks"][string];
     const trialOf = async (more: Partial<typeof corner>, freeBytes = Infinity) => {
       const notes: string[] = [];
@@ -163,6 +163,10 @@ withDevice("runStudy", (device) => {
     expect(parts.trial?.losses).toHaveLength(3);
     expect(parts.trial?.losses).not.toEqual(plain.trial?.losses);
     expect(parts.trial?.memory?.trainingBytes).toBeLessThan(tight.trial?.memory?.trainingBytes ?? 0);
+    const mixed = await trialOf({ precision: "mixed" });
+    expect(mixed.trial?.losses[0]).toBeCloseTo(plain.trial?.losses[0] ?? NaN, 1);
+    expect(mixed.trial?.losses).not.toEqual(plain.trial?.losses);
+    expect(mixed.trial?.memory?.trainingBytes).toBeLessThan(plain.trial?.memory?.trainingBytes ?? 0);
     expect(compiledInPassing).not.toHaveBeenCalled();
     compiledInPassing.mockRestore();
   });
