@@ -30,4 +30,13 @@ describe("the family of a convolution", () => {
     expect(guess(lavapipe, shape(4, 64, 3, 64), "backwardWeight")).toBe("lanes");
     expect(guess(lavapipe, shape(4, 64, 16, 1), "backwardX")).toBe("lanes");
   });
+
+  it.each([
+    ["is Winograd's by lanes for many tiles and channels", shape(8, 16, 64, 64), "winograd-lanes"],
+    ["is lanes for few tiles of many channels", shape(8, 4, 256, 256), "lanes"],
+    ["is lanes for many tiles of few channels", shape(2, 64, 32, 32), "lanes"],
+  ] as const)("of gradients %s", (_, of, want) => {
+    expect(guess(lavapipe, of, "backwardX")).toBe(want);
+    expect(guess(lavapipe, of, "backwardWeight")).toBe(want);
+  });
 });

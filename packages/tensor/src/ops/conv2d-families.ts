@@ -7,10 +7,11 @@ import { lanes } from "./conv2d-lanes.ts";
 import { matrix } from "./conv2d-matrix.ts";
 import { plain } from "./conv2d-plain.ts";
 import { tiled } from "./conv2d-tiled.ts";
+import { winograd, winogradLanes } from "./conv2d-winograd.ts";
 import { type Convolution, type ConvolutionFamily, type ConvolutionKernels, type Direction, dtypeOf } from "./convolution.ts";
 
 /** All there are. Another one is a line here. */
-export const families: readonly ConvolutionFamily[] = [lanes, plain, ...tiled, ...matrix];
+export const families: readonly ConvolutionFamily[] = [lanes, plain, ...tiled, ...matrix, winograd, winogradLanes];
 
 /** One direction of a convolution, for every family that can compute it. */
 export function convolutionTask(device: Hardware, shape: Convolution, direction: Direction): Task<ConvolutionFamily> {
