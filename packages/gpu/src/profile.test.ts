@@ -1,10 +1,12 @@
 import { accumulateScalar as accumulate, fill, type Kernel, optimizer } from "@roentgen/kernels";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { create, globals } from "webgpu";
 import type { Buffer } from "./buffer.ts";
 import { measureCeilings } from "./ceilings.ts";
 import { type Device, nullDevice } from "./device.ts";
 import { flatGrid } from "./dispatch.ts";
 import { openDevice } from "./node.ts";
+import { describe as describeAdapter, openOn } from "./open.ts";
 import { Plan } from "./plan.ts";
 import type { TimingMethod } from "./timing.ts";
 
@@ -112,6 +114,28 @@ describe.skipIf(!present)("a profile", () => {
     expect(passes.map((pass) => pass?.timestampWrites)).toEqual([undefined]);
     expect(submits).toBe(1);
     plan.dispose();
+  });
+
+  it("times rows where Dawn rounds its timestamps, as Chromium does by default", { timeout: 60_000 }, async () => {
+    Object.assign(globalThis, globals);
+    const gpu = create([]);
+    const adapter = await gpu.requestAdapter();
+    if (!adapter) throw new Error("internal: the adapter of the other tests is gone.");
+    const rounding = await openOn(adapter, describeAdapter(adapter, "node"), {});
+    try {
+      const { plan, counter } = recordStep(rounding);
+      const plain = new Uint8Array(await rounding.read(plan.run([input])));
+      const timed = await rounding.profile(plan, { repeats: 2, inputs: [input] });
+      expect(timed.quantumNs).toBeGreaterThanOrEqual(65_536);
+      for (const d of timed.dispatches) expect(d.leastMs * d.inARow * 1e6, d.label).toBeGreaterThan(5 * timed.quantumNs);
+      expect(new Uint8Array(await rounding.read(plan.result))).toEqual(plain);
+      expect(new Float32Array(await rounding.read(counter))[0]).toBe(1 + timed.runs);
+    } finally {
+      rounding.close();
+      // Dawn's object must outlive its devices.
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      expect(gpu).toBeDefined();
+    }
   });
 
   it("has ceilings that can be believed, and gives their memory back", { timeout: 60_000 }, async () => {
