@@ -44,7 +44,7 @@ async function main(options: Options): Promise<number> {
   const peers = peersOf(options.peers, vendor);
   await installPeers(peers);
 
-  const start = { date: new Date().toISOString(), load: loadavg()[0] ?? 0 };
+  const start = { date: new Date().toISOString(), load: loadavg()[0] ?? 0, ...checkout() };
   const toStdout = options.json === "-";
   const scratch = mkdtempSync(join(tmpdir(), "roentgen-bench-"));
   const benchmarks: BenchmarkResult[] = [];
@@ -68,7 +68,7 @@ async function main(options: Options): Promise<number> {
   }
   const processors = cpus();
   const run: Run = runSchema.parse({
-    format: "roentgen-bench/1", date: start.date, roentgen: manifest.version, ...checkout(),
+    format: "roentgen-bench/1", date: start.date, roentgen: manifest.version, commit: start.commit, modified: start.modified,
     machine: {
       cpu: processors[0]?.model.trim() || "unknown", cores: processors.length, memoryGiB: Math.round((10 * totalmem()) / 2 ** 30) / 10,
       system: `${platform()} ${arch()}`, node: process.version, load: { start: start.load, end: loadavg()[0] ?? 0 },
@@ -79,7 +79,8 @@ async function main(options: Options): Promise<number> {
   } satisfies Run);
   if (interrupted) return 130;
   conclude(run);
-  const text = `${JSON.stringify(run, null, 1)}\n`;
+  // Six digits are more than a clock is worth.
+  const text = `${JSON.stringify(run, (_, value: unknown) => (typeof value === "number" ? Number(value.toPrecision(6)) : value), 1)}\n`;
   if (toStdout) process.stdout.write(text);
   else if (options.json !== undefined) write(resolve(options.json), text);
   if (options.save) {

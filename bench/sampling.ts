@@ -20,7 +20,7 @@ export interface Sampled {
   readonly ms: readonly number[];
   /**
    * Milliseconds of processor time that a repetition takes, over all threads of the process, a software driver's too. Busy neighbours
-   * hardly change it.
+   * hardly change it. NaN where `run` timed a part of itself.
    */
   readonly cpuMs: number;
 }
@@ -65,7 +65,8 @@ export async function sample(run: () => Promise<number | void>, { budgetSeconds,
     });
     timed.run({ async: true });
   });
-  return sampled(inner.length > 0 ? inner : outer);
+  // Processor time knows nothing of the narrower thing that was measured.
+  return inner.length > 0 ? { ms: inner, cpuMs: NaN } : sampled(outer);
 }
 
 /** Of sorted values, interpolated. */

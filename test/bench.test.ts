@@ -96,7 +96,7 @@ describe("statistics", () => {
     const { ms: samples, cpuMs } = await sample(async () => (await turn(), ++runs), { budgetSeconds: 0.01, minSamples: 3, warmUp: 2 });
     expect(samples.length).toBeGreaterThanOrEqual(3);
     expect(Math.min(...samples)).toBeGreaterThan(2);
-    expect(cpuMs).toBeGreaterThan(0);
+    expect(cpuMs).toBeNaN();
   });
 
   it("rate the best round, and describe all", () => {
