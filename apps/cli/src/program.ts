@@ -36,6 +36,7 @@ ROENTGEN_DEBUG=1 adds the stack to error messages.`);
 
 const adapter = (): Option => new Option("--adapter <name>", "use the adapter whose name contains this");
 const native = (): Option => new Option("--native", "leave out Dawn's checks and clearing: faster, same bits");
+const precision = (): Option => new Option("--precision <precision>", "mixed stores images and filters in f16").choices(["f32", "mixed"]).default("f32");
 const json = (what: string): Option => new Option("--json", what);
 
 function addRun(program: Command): void {
@@ -103,7 +104,7 @@ function addProfile(program: Command): void {
     .option("--train", "a training step with Adam instead of the forward pass")
     .option("--batch <n>", "images at a time", count, 4)
     .option("--size <pixels>", "height and width of the input", count, 64)
-    .addOption(new Option("--precision <precision>", "mixed stores images and filters in f16").choices(["f32", "mixed"]).default("f32"))
+    .addOption(precision())
     .option("--repeats <n>", "runs to take the median of", count, 5)
     .option("--top <n>", "dispatches and layers to list", count, 20)
     .addOption(json("print the whole profile as JSON; --compare reads it"))
@@ -134,6 +135,7 @@ function addTune(program: Command): void {
     .option("--train", "a training step instead of the forward pass")
     .option("--batch <n>", "images at a time", count, 4)
     .option("--size <pixels>", "height and width of the input", count, 64)
+    .addOption(precision())
     .option("--budget <ms>", "sampling of each family for each shape", count, 100)
     .option("--again", "measure what is known already, too")
     .addOption(json("print all that was measured as JSON"))

@@ -11,6 +11,7 @@ export interface TuneOptions {
   readonly train?: boolean;
   readonly batch: number;
   readonly size: number;
+  readonly precision?: "f32" | "mixed";
   /** Milliseconds of sampling for each family. */
   readonly budget: number;
   readonly again?: boolean;
@@ -20,11 +21,11 @@ export interface TuneOptions {
 }
 
 /** `roentgen tune`: measures the families of kernels for all that a model computes, and keeps the result for later commands. */
-export async function tuneModel(model: string, { train = false, batch, size, budget, again = false, json = false, adapter, native }: TuneOptions): Promise<void> {
+export async function tuneModel(model: string, { train = false, batch, size, precision = "f32", budget, again = false, json = false, adapter, native }: TuneOptions): Promise<void> {
   const device = await openDevice({ adapter, native });
   const progress = progressLine(process.stderr);
   try {
-    const tasks = collectTasks(device, () => recordWorkload(device, { model, train, batch, size }).step.dispose());
+    const tasks = collectTasks(device, () => recordWorkload(device, { model, train, batch, size, precision }).step.dispose());
     if (again) await forget(device, tasks);
     const { identity, findings } = await tuningFor(device, tasks, { measure: true, budgetMs: budget, onProgress: (done, all) => progress.show("measuring kernels", done, all) });
     progress.end();
