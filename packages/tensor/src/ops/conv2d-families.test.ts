@@ -32,7 +32,8 @@ describe("the family of a convolution", () => {
   });
 
   it.each([
-    ["is Winograd's by lanes for many tiles and channels", shape(8, 16, 64, 64), "winograd-lanes"],
+    ["is Winograd's by lanes for many tiles of many channels", shape(2, 16, 512, 128), "winograd-lanes"],
+    ["is lanes where Winograd's method would gain little", shape(8, 16, 64, 64), "lanes"],
     ["is lanes for few tiles of many channels", shape(8, 4, 256, 256), "lanes"],
     ["is lanes for many tiles of few channels", shape(2, 64, 32, 32), "lanes"],
   ] as const)("of gradients %s", (_, of, want) => {

@@ -105,11 +105,9 @@ function fits({ info, limits }: Hardware, { groups: count, c, k, window: { kerne
 }
 
 /**
- * Predicted time. By lanes from what each part took on lavapipe (bench/NOTES.md), where an operation of the direct lanes kernels costs 4; and
- * a tenth more, so that they are not chosen for gains within the prediction's error. Forward it is twice that, which leaves it to the tuner: exact as it
- * is by itself, ten steps of training with it end farther from PyTorch's than test/torch-parity.test.ts allows.
- * On GPUs nothing has been measured: three times what the products and the traffic of the transforms should take, and so it is
- * left to the tuner to find out.
+ * Predicted time. By lanes from what each part took on lavapipe, run alone, where an operation of the direct lanes kernels costs 4; and a
+ * third more, because in a whole step colder caches and more dispatches take most of a smaller gain away (bench/NOTES.md). On GPUs
+ * nothing has been measured: three times what the products and the traffic of the transforms should take, and so it is left to the tuner.
  */
 function predicted(device: Hardware, problem: Problem, lanes: boolean): number {
   const { direction, rows, c, k } = problem;
@@ -124,10 +122,10 @@ function predicted(device: Hardware, problem: Problem, lanes: boolean): number {
     return 3 * (Math.min(...families.map(cost)) + 300 * (images + results + 2 * products + filters));
   }
   const upToTile = (n: number) => Math.ceil(n / lanesTile) * lanesTile;
-  const tiles = 4.4 * flopsOfProduct({ ...product, m: upToTile(product.m), n: upToTile(product.n) });
-  if (direction !== "backwardWeight") return (direction === "forward" ? 2 : 1) * (1.25 * tiles + 660 * (images + results) + 770 * filters);
+  const tiles = 4 * flopsOfProduct({ ...product, m: upToTile(product.m), n: upToTile(product.n) });
+  if (direction !== "backwardWeight") return (4 / 3) * (1.25 * tiles + 600 * (images + results) + 700 * filters);
   const partial = (Math.ceil(rows / slice) * entries * c * k) / 4;
-  return 0.93 * (tiles + 484 * partial + 660 * (images + results + products) + 770 * filters);
+  return (4 / 3) * 0.93 * (tiles + 440 * partial + 600 * (images + results + products) + 700 * filters);
 }
 
 function family(name: string, lanes: boolean): ConvolutionFamily {
