@@ -11,7 +11,7 @@ import { adapterInfo } from "@roentgen/gpu/node";
 import manifest from "../package.json" with { type: "json" };
 import { resultsPage } from "./page.ts";
 import { nodeArguments, packaged, type PeerName, peerNames, peersFolder, peersInstalled } from "./peer-process.ts";
-import { type BenchmarkResult, fileName, readBenchmark, readRuns, type Run, runSchema, write } from "./results.ts";
+import { type BenchmarkResult, fileName, namesIn, readBenchmark, readRuns, type Run, runSchema, write } from "./results.ts";
 import { chosen } from "./suites.ts";
 
 /** What `apps/cli/src/commands/bench.ts` passes on. */
@@ -84,7 +84,7 @@ async function main(options: Options): Promise<number> {
   if (toStdout) process.stdout.write(text);
   else if (options.json !== undefined) write(resolve(options.json), text);
   if (options.save) {
-    const path = join(resultsFolder, fileName(run));
+    const path = join(resultsFolder, fileName(run, namesIn(resultsFolder)));
     write(path, text);
     say(`kept as ${path}`);
   }

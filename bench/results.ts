@@ -119,9 +119,11 @@ export function readRun(path: string): Run {
 
 /** All results files of a folder, oldest first. */
 export function readRuns(folder: string): Run[] {
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder).filter((name) => name.endsWith(".json")).map((name) => readRun(join(folder, name))).sort((a, b) => a.date.localeCompare(b.date));
+  return namesIn(folder).map((name) => readRun(join(folder, name))).sort((a, b) => a.date.localeCompare(b.date));
 }
+
+/** Names of a folder's results files. */
+export const namesIn = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".json")) : []);
 
 export function write(path: string, text: string): void {
   mkdirSync(dirname(path), { recursive: true });
@@ -129,8 +131,12 @@ export function write(path: string, text: string): void {
   renameSync(`${path}.part`, path);
 }
 
-/** `20261123-0705-llvmpipe.json`. */
-export function fileName({ date, adapter }: Pick<Run, "date" | "adapter">): string {
+/** `20261123-070500-llvmpipe.json`; with a number where there are such files. */
+export function fileName({ date, adapter }: Pick<Run, "date" | "adapter">, taken: readonly string[] = []): string {
   const name = (adapter.description || adapter.device || adapter.vendor || "unnamed").split(/[:(]/)[0] ?? "";
-  return `${date.slice(0, 16).replace(/[-:]/g, "").replace("T", "-")}-${name.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "") || "unnamed"}.json`;
+  const stem = `${date.slice(0, 19).replace(/[-:]/g, "").replace("T", "-")}-${name.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "") || "unnamed"}`;
+  for (let n = 1; ; n++) {
+    const file = `${stem}${n === 1 ? "" : `-${n}`}.json`;
+    if (!taken.includes(file)) return file;
+  }
 }

@@ -10,8 +10,8 @@ export interface SamplingOptions {
 }
 
 /**
- * A repetition longer than this is timed twice and no more, one of twice this once, by hand: benchmark.js would run it at least
- * `minSamples` + 1 times.
+ * Two repetitions that are longer than this are timed and no more, by hand: benchmark.js would run them at least `minSamples` + 1
+ * times. One may have been the machine's.
  */
 const slowMs = 4000;
 
@@ -48,8 +48,10 @@ export async function sample(run: () => Promise<number | void>, { budgetSeconds,
     [before, first] = [process.cpuUsage(), runs];
     last = await once();
   }
-  if (last > 2 * slowMs) return sampled([last]);
-  if (last > slowMs) return sampled([last, await once()]);
+  if (last > slowMs) {
+    const next = await once();
+    if (next > slowMs) return sampled([last, next]);
+  }
   [before, first] = [process.cpuUsage(), runs];
   const inner: number[] = [];
   const outer = await new Promise<number[]>((resolve, reject) => {

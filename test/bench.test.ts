@@ -137,7 +137,10 @@ describe("results", () => {
     ["nothing of ours", { name: "t", unit: "", better: "less", values: { tfjs: 2 } }, "tfjs", null],
   ])("give a ratio for %s", (_, figure, peer, expected) => expect(ratio(figure, peer)).toBe(expected));
 
-  it("are named by date and adapter", () => expect(fileName(fixtureRun())).toBe("20261101-1000-llvmpipe.json"));
+  it("are named by date and adapter, no two alike", () => {
+    expect(fileName(fixtureRun())).toBe("20261101-100000-llvmpipe.json");
+    expect(fileName(fixtureRun(), ["20261101-100000-llvmpipe.json"])).toBe("20261101-100000-llvmpipe-2.json");
+  });
 
   it.each([["convolution forward", true, 30], ["matrix product 4096", true, null], ["replay of tiny dispatches", true, 3]] as const)("have targets by adapter: %s", (name, software, limit) => {
     expect(limitOn(name, { software, description: "", device: "" })).toBe(limit);
