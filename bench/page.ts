@@ -2,7 +2,7 @@
 // charts and style are the study report's.
 
 import { dot, line, type Markish, ruleX, ruleY } from "@observablehq/plot";
-import { chart } from "../packages/runner/src/report/chart.ts";
+import { chart, short } from "../packages/runner/src/report/chart.ts";
 import { type Content, html, type Markup } from "../packages/runner/src/report/html.ts";
 import { NONE } from "../packages/runner/src/report/numbers.ts";
 import { colourOf, style } from "../packages/runner/src/report/style.ts";
@@ -153,7 +153,7 @@ function bars(figures: readonly Figure[], engines: readonly string[], software: 
   const drawn = chart(`Times faster than each peer: ${rows.map((row) => `${row.name}, ${row.engine} ${times(row.ratio)}`).join("; ")}.`, {
     width: 760, height: 60 + 24 * names.length, marginLeft: 330,
     x: { type: "log", domain: [Math.min(1, ...all) / 1.2, Math.max(1, ...all) * 1.2], label: "times faster", grid: true, ticks: 6, tickFormat: (value: number) => String(value) },
-    y: { type: "point", domain: names, label: null, tickSize: 0 },
+    y: { type: "point", domain: names, label: null, tickSize: 0, tickFormat: (name: string) => short(name, 50) },
     color: { type: "identity" },
     marks: [
       ruleX([1], { stroke: "currentColor", strokeDasharray: "4,3" }),

@@ -60,7 +60,7 @@ if (process.env[childFlag]) {
         if (typeof seconds === "number") values[engine] = seconds;
         else missing(engine, `start-up, ${cache}`, seconds);
       }
-      figure({ name: `from the process's start to the end of ResNet-50's first step, ${cache}`, unit: "s", better: "less", values });
+      figure({ name: `first ResNet-50 step from process start, ${cache}`, unit: "s", better: "less", values });
     }
   });
 }
