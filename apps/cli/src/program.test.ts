@@ -38,7 +38,7 @@ describe("the command line", () => {
         profile [options] <model>  time every dispatch of a model's forward pass or training step, and
                                    judge it against what the device can do
         tune [options] <model>     measure which kernels are fastest for a model on this device, and keep
-                                   that for profile, bench and new studies
+                                   that for profile and new studies
         bench [options] [what...]  time kernels, training steps, memory and start-up beside other engines;
                                    in a checkout of the repository
         convert [options] <file>   convert a weight file of any kind to safetensors with torchvision's

@@ -130,7 +130,7 @@ of that size, an empty dispatch. Timed runs are runs of their own; a plain run i
 function addTune(program: Command): void {
   program
     .command("tune")
-    .description("measure which kernels are fastest for a model on this device, and keep that for profile, bench and new studies")
+    .description("measure which kernels are fastest for a model on this device, and keep that for profile and new studies")
     .argument("<model>", "resnet18 to resnet152, unet-resnet18 to unet-resnet152")
     .option("--train", "a training step instead of the forward pass")
     .option("--batch <n>", "images at a time", count, 4)

@@ -22,6 +22,6 @@ it("prints the shapes, slowest first, and what else was tried", () => {
 
     2 shapes measured, 1 have one family only; 1 are faster than predicted.
     Each once: 6.000 ms as predicted, 5.000 ms as measured (prediction 20.0 % slower).
-    Kept in tuning.json; profile, bench and new studies use it."
+    Kept in tuning.json; profile and new studies use it."
   `);
 });

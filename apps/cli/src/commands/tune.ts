@@ -77,7 +77,7 @@ export function formatFindings(found: readonly Found[], tasks: number, file: str
     ...(rows.length > 0 ? [table, ""] : []),
     `${shapes} shapes measured${tasks > shapes ? `, ${tasks - shapes} have one family only` : ""}; ${changed} are faster than predicted.`,
     `Each once: ${ms(predictedMs)} ms as predicted, ${ms(tunedMs)} ms as measured (prediction ${percent(predictedMs, tunedMs)} % slower).`,
-    `Kept in ${file}; profile, bench and new studies use it.`,
+    `Kept in ${file}; profile and new studies use it.`,
   ].join("\n");
 }
 
