@@ -1,8 +1,10 @@
 // Several families of kernels compute the same thing, each fast on some devices and for some shapes. A task says what is to be
-// computed; `choose` takes the family that measurement found fastest (`useTuning`), else the one that is predicted to be.
+// computed; `choose` takes the family that measurement found fastest here (`useTuning`), else on such an adapter (seeds.ts), else the one
+// that is predicted to be.
 
 import type { Device } from "@roentgen/gpu";
 import type { Spec } from "./record.ts";
+import { seedFor } from "./seeds.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** What a prediction may look at. */
@@ -58,7 +60,7 @@ export function choose<F extends { readonly name: string }>(device: Device, task
   collecting.get(device)?.set(task.key, {
     key: task.key, inputs: task.inputs, ways: able.map((family) => ({ name: family.name, compute: (...inputs) => task.compute(family, ...inputs) })),
   });
-  const winner = winnersOf.get(device)?.get(task.key);
+  const winner = winnersOf.get(device)?.get(task.key) ?? seedFor(device.info, task.key);
   return able.find(({ name }) => name === winner) ?? guess;
 }
 
