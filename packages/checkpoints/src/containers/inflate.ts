@@ -1,35 +1,102 @@
+import type { InflateRaw } from "node:zlib";
 import { CheckpointError } from "@roentgen/core";
 import { Inflate } from "fflate";
 import { crc32 } from "../crc.ts";
 import { chunksOf, type RandomAccess, windowOf } from "../random-access.ts";
-import { fromNothingBytes, mostRatio, Pages, type UnpackAllowance } from "./pages.ts";
+import { fromNothingBytes, mostRatio, pageBytes, Pages, type UnpackAllowance } from "./pages.ts";
 
 /** Sixteen kilobytes expand to at most 16 MiB (deflate's best is 1032:1), so bounds are met in small steps. */
 const stepBytes = 1 << 14;
 
-/** A raw deflate stream (RFC 1951), unpacked a piece at a time. Throws CheckpointError if it is damaged or cut off. */
-async function* inflating(source: RandomAccess): AsyncGenerator<Uint8Array> {
+/** Unpacks a raw deflate stream a step at a time. Pieces are memory of their own, for whoever gets them to keep. */
+interface Inflater {
+  /** What the next packed bytes, of which the last are marked, unpack to. Throws what is wrong with them. */
+  push(step: Uint8Array, last: boolean): Promise<Uint8Array[]>;
+  /** Whether the stream came to its end. */
+  readonly ended: boolean;
+}
+
+/** fflate's, where there is no Node. */
+export function portableInflater(): Inflater {
   let pieces: Uint8Array[] = [];
   let ended = false;
   const stream = new Inflate((piece, final) => {
     pieces.push(piece);
     ended = final;
   });
-  let left = source.size;
-  for await (const chunk of chunksOf(source)) {
-    for (let i = 0; i < chunk.length; i += stepBytes) {
-      const step = chunk.subarray(i, i + stepBytes);
-      left -= step.length;
-      try {
-        stream.push(step, left === 0);
-      } catch (error) {
-        throw new CheckpointError(`${source.name}: cannot be unpacked (${error instanceof Error ? error.message : error}). It is damaged or cut off.`);
-      }
-      yield* pieces;
+  return {
+    get ended() {
+      return ended;
+    },
+    async push(step, last) {
       pieces = [];
+      stream.push(step, last);
+      return pieces;
+    },
+  };
+}
+
+/** Node's fills buffers of a megabyte from front to back, and leaves no other garbage; a tab has no `process`. */
+const zlib = globalThis.process?.getBuiltinModule?.("node:zlib");
+
+function nodeInflater(stream: InflateRaw): Inflater {
+  let pieces: Uint8Array[] = [];
+  let [ended, finished] = [false, false];
+  let fault: Error | undefined;
+  let wake = (): void => undefined;
+  stream.on("data", (piece: Uint8Array) => pieces.push(piece));
+  stream.on("end", () => {
+    [ended, finished] = [true, true];
+    wake();
+  });
+  stream.on("error", (error) => {
+    [fault, finished] = [error, true];
+    wake();
+  });
+  return {
+    get ended() {
+      return ended;
+    },
+    async push(step, last) {
+      // What follows the end of the stream is ignored, as fflate does: lengths and checksums are checked by who knows them.
+      if (!finished) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+          if (last) stream.end(step);
+          else stream.write(step, () => resolve());
+        });
+      }
+      if (fault) throw fault;
+      const made = pieces;
+      pieces = [];
+      return made;
+    },
+  };
+}
+
+/**
+ * A raw deflate stream (RFC 1951), unpacked a piece at a time. Throws CheckpointError if it is damaged or cut off.
+ *
+ * @param expected  bytes that are said to come: a small file must not keep a large buffer
+ */
+async function* inflating(source: RandomAccess, expected: number): AsyncGenerator<Uint8Array> {
+  const stream = zlib?.createInflateRaw({ chunkSize: Math.min(Math.max(expected, 64), pageBytes) });
+  const inflater = stream ? nodeInflater(stream) : portableInflater();
+  let left = source.size;
+  try {
+    for await (const chunk of chunksOf(source)) {
+      for (let i = 0; i < chunk.length; i += stepBytes) {
+        const step = chunk.subarray(i, i + stepBytes);
+        left -= step.length;
+        yield* await inflater.push(step, left === 0).catch((error: unknown) => {
+          throw new CheckpointError(`${source.name}: cannot be unpacked (${error instanceof Error ? error.message : error}). It is damaged or cut off.`);
+        });
+      }
     }
+  } finally {
+    stream?.destroy();
   }
-  if (!ended && source.size > 0) throw new CheckpointError(`${source.name}: cannot be unpacked to its end. It is damaged or cut off.`);
+  if (!inflater.ended && source.size > 0) throw new CheckpointError(`${source.name}: cannot be unpacked to its end. It is damaged or cut off.`);
 }
 
 /**
@@ -38,9 +105,9 @@ async function* inflating(source: RandomAccess): AsyncGenerator<Uint8Array> {
  */
 export async function inflate(source: RandomAccess, bytes: number, crc: number, allowance: UnpackAllowance): Promise<RandomAccess> {
   allowance.take(bytes, source.size, source.name);
-  const pages = new Pages(bytes);
+  const pages = new Pages();
   let sum = 0;
-  for await (const piece of inflating(source)) {
+  for await (const piece of inflating(source, bytes)) {
     if (pages.size + piece.length > bytes) throw new CheckpointError(`${source.name}: unpacks to more than the ${bytes} bytes it claims. It is damaged.`);
     sum = crc32(piece, sum);
     pages.add(piece);
@@ -76,7 +143,7 @@ export async function* gunzipping(source: RandomAccess): AsyncGenerator<Uint8Arr
   const most = Math.max(fromNothingBytes, mostRatio * source.size);
   let sum = 0;
   let bytes = 0;
-  for await (const piece of inflating(windowOf(source, at, source.size - 8 - at))) {
+  for await (const piece of inflating(windowOf(source, at, source.size - 8 - at), size)) {
     bytes += piece.length;
     if (bytes > most) throw new CheckpointError(`${source.name}: ${source.size} packed bytes hold more than ${most}. Weights do not compress like that; unpack the file yourself if you trust it.`);
     sum = crc32(piece, sum);

@@ -2,7 +2,8 @@
 import { CheckpointError } from "@roentgen/core";
 import { checkRange, type RandomAccess } from "../random-access.ts";
 
-const pageBytes = 1 << 20;
+/** What Node unpacks into at a time. */
+export const pageBytes = 1 << 20;
 
 /** What packed weights expand to at most; many times more than they do. */
 export const mostRatio = 20;
@@ -28,45 +29,46 @@ export class UnpackAllowance {
   }
 }
 
-/** Bytes that arrive a piece at a time. They are kept in pages, so that nothing is allocated before it is there, or copied to grow. */
+/** Bytes that arrive a piece at a time. The pieces are kept as they are: nothing is allocated before it is there, or copied to grow. */
 export class Pages {
   readonly #pages: Uint8Array[] = [];
-  readonly #pageBytes: number;
+  /** Where each page begins. */
+  readonly #starts: number[] = [];
   #size = 0;
-
-  /** @param expected  bytes that are said to come, which may be a lie */
-  constructor(expected = pageBytes) {
-    this.#pageBytes = Math.min(Math.max(expected, 64), pageBytes);
-  }
 
   get size(): number {
     return this.#size;
   }
 
+  /** @param piece  stays as it is from now on */
   add(piece: Uint8Array): void {
-    for (let from = 0; from < piece.length; ) {
-      const at = this.#size % this.#pageBytes;
-      if (at === 0) this.#pages.push(new Uint8Array(this.#pageBytes));
-      const part = piece.subarray(from, from + this.#pageBytes - at);
-      this.#pages.at(-1)!.set(part, at);
-      this.#size += part.length;
-      from += part.length;
+    if (piece.length === 0) return;
+    const last = this.#pages.at(-1);
+    // Neighbours in one buffer are one page.
+    if (last && last.buffer === piece.buffer && last.byteOffset + last.length === piece.byteOffset) {
+      this.#pages[this.#pages.length - 1] = new Uint8Array(last.buffer, last.byteOffset, last.length + piece.length);
+    } else {
+      this.#pages.push(piece);
+      this.#starts.push(this.#size);
     }
+    this.#size += piece.length;
   }
 
   source(name: string): RandomAccess {
-    const size = this.#size;
+    const [size, pages, starts] = [this.#size, this.#pages, this.#starts];
     return {
       name,
       size,
       read: async (offset, length, into) => {
         checkRange(name, size, offset, length);
-        const first = Math.floor(offset / this.#pageBytes);
-        const start = offset - first * this.#pageBytes;
-        if (start + length <= this.#pageBytes) return length === 0 ? new Uint8Array() : this.#pages[first]!.subarray(start, start + length);
+        if (length === 0) return new Uint8Array();
+        let page = lastAtMost(starts, offset);
+        const first = pages[page]!.subarray(offset - starts[page]!);
+        if (first.length >= length) return first.subarray(0, length);
         const out = into && into.length >= length ? into.subarray(0, length) : new Uint8Array(length);
-        for (let filled = 0, page = first; filled < length; page++) {
-          const part = this.#pages[page]!.subarray(page === first ? start : 0).subarray(0, length - filled);
+        out.set(first);
+        for (let filled = first.length; filled < length; ) {
+          const part = pages[++page]!.subarray(0, length - filled);
           out.set(part, filled);
           filled += part.length;
         }
@@ -74,6 +76,17 @@ export class Pages {
       },
     };
   }
+}
+
+/** The last index whose value is at most `value`; the first value is. */
+function lastAtMost(sorted: readonly number[], value: number): number {
+  let [low, high] = [0, sorted.length - 1];
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (sorted[middle]! <= value) low = middle;
+    else high = middle - 1;
+  }
+  return low;
 }
 
 /** Reads from front to back what comes in pieces. */

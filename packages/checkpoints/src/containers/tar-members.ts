@@ -77,14 +77,14 @@ export async function takeFromTar(pieces: PieceReader, who: string, take: (bytes
   const members = new Map<string, RandomAccess>();
   const headers = new Headers(who);
   for (let at = 0; ; ) {
-    const block = new Pages(record);
+    const block = new Pages();
     if (!(await pieces.pass(record, block))) throw cutOff(who);
     const header = headers.read(await block.source(who).read(0, record), at);
     if (!header) break;
     const { path, bytes, plain } = header;
     const kept = plain && (wanted?.(path) ?? true);
     if (kept) take(bytes);
-    const pages = new Pages(bytes);
+    const pages = new Pages();
     if (!(await pieces.pass(bytes, kept ? pages : undefined))) throw cutOff(who);
     if (kept) members.set(path, pages.source(`${who}: ${path}`));
     if (kept && wanted) return members;
