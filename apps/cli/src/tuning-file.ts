@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { defaultCacheFolder } from "@roentgen/checkpoints/node";
-import { parseTuning, type Tuning } from "@roentgen/tensor";
+import { parseTuning, type Tuning, type TuningStore } from "@roentgen/tensor";
 import { writeWhole } from "./write-whole.ts";
 
 /** Where tunings are kept: one file for each adapter, driver, set of toggles and version of the shaders. */
@@ -24,3 +24,6 @@ export async function writeTuning(tuning: Tuning, folder = tuningFolder()): Prom
   await writeWhole(path, `${JSON.stringify(tuning, null, 1)}\n`);
   return path;
 }
+
+/** The files of this machine. */
+export const tuningFiles: TuningStore = { read: (identity) => readTuning(identity), write: (tuning) => writeTuning(tuning) };

@@ -5,10 +5,10 @@ import { openDevice } from "@roentgen/gpu/browser";
 import {
   adapterName, bandwidthChart, ceilingTable, ceilingText, chromeTrace, flame, type FlameBox, methodText, profileHtml, type ProfileProgress, type ProfileReport, profileTables, profileWorkload, rooflineChart, type Table, titleOf, type Warning, type Workload,
 } from "@roentgen/runner";
-import { useTuning } from "@roentgen/tensor";
+import { tuningIdentity, useTuning, winnersOf } from "@roentgen/tensor";
 import { version } from "../package.json";
 import type { MadeFile } from "./job.ts";
-import { kernelsFor } from "./tuning.ts";
+import { readTuning } from "./tuning.ts";
 
 /** A profile as the page shows it. */
 export interface ProfileView {
@@ -32,7 +32,8 @@ const repeats = 3;
 export async function profileJob(workload: Workload, onProgress: ProfileProgress): Promise<ProfileView> {
   const device = await openDevice();
   try {
-    useTuning(device, await kernelsFor(device, [], false, () => undefined));
+    const tuning = await readTuning(tuningIdentity(device.info));
+    if (tuning) useTuning(device, winnersOf(tuning));
     return viewOf(await profileWorkload(device, workload, { roentgen: version, runtime: navigator.userAgent, repeats, onProgress }));
   } finally {
     device.close();

@@ -2,7 +2,7 @@
 // of the shaders. Where a browser refuses to keep anything, as in some private windows, they are measured again.
 
 import type { Device } from "@roentgen/gpu";
-import { type OpenTask, parseTuning, tune, type Tuning, tuningIdentity, type Winners, winnersOf } from "@roentgen/tensor";
+import { type OpenTask, parseTuning, type Tuning, tuningFor, type Winners, winnersOf } from "@roentgen/tensor";
 
 const [database, shelf] = ["roentgen", "tunings"] as const;
 
@@ -24,7 +24,7 @@ async function shelved<T>(mode: IDBTransactionMode, use: (shelf: IDBObjectStore)
 }
 
 /** What was measured under this identity; null if nothing was, or nothing can be kept. */
-async function readTuning(identity: string): Promise<Tuning | null> {
+export async function readTuning(identity: string): Promise<Tuning | null> {
   const text = await shelved<unknown>("readonly", (shelf) => shelf.get(identity)).catch(() => null);
   const tuning = typeof text === "string" ? parseTuning(text) : null;
   return tuning?.identity === identity ? tuning : null;
@@ -35,11 +35,11 @@ async function writeTuning(tuning: Tuning): Promise<boolean> {
   return shelved("readwrite", (shelf) => shelf.put(JSON.stringify(tuning), tuning.identity)).then(() => true, () => false);
 }
 
-/** The fastest kernels as far as they are known, all of them if `measure` asks for it. */
+/** The fastest kernels for these tasks as far as they are known, all of them if `measure` asks for it. */
 export async function kernelsFor(device: Device, tasks: readonly OpenTask[], measure: boolean, tell: (text: string) => void): Promise<Winners> {
-  const known = await readTuning(tuningIdentity(device.info));
-  if (!measure) return known ? winnersOf(known) : new Map();
-  const tuning = await tune(device, tasks, { known, onProgress: (done, all) => tell(`Measuring kernels: ${done} of ${all} shapes …`) });
-  if (!(await writeTuning(tuning))) tell("This browser keeps nothing: the kernels will be measured again next time.");
+  let kept = true;
+  const store = { read: readTuning, write: async (tuning: Tuning) => (kept = await writeTuning(tuning)) };
+  const tuning = await tuningFor(device, tasks, store, { measure, onProgress: (done, all) => tell(`Measuring kernels: ${done} of ${all} shapes …`) });
+  if (!kept) tell("This browser keeps nothing: the kernels will be measured again next time.");
   return winnersOf(tuning);
 }

@@ -7,4 +7,4 @@ export { Ring } from "./ring.ts";
 export { floatDType, twinFor, type Twins } from "./storage.ts";
 export { backward, type GradientOf, type Gradients, noGrad } from "./tape.ts";
 export { empty, emptyLike, type FloatDType, persistent, Tensor, tensor, type TensorDType } from "./tensor.ts";
-export { type Attempt, type Finding, parseTuning, tune, type TuneOptions, type Tuning, tuningIdentity, winnersOf } from "./tune.ts";
+export { type Attempt, type Finding, parseTuning, tune, type TuneOptions, type Tuning, tuningFor, tuningIdentity, type TuningStore, winnersOf } from "./tune.ts";

@@ -5,7 +5,7 @@ import { matmul } from "./ops/matmul.ts";
 import { record, spec } from "./record.ts";
 import type { Tensor } from "./tensor.ts";
 import { withDevice } from "./testing/check-op.ts";
-import { type Attempt, parseTuning, tune, type Tuning, tuningIdentity, winnerAmong, winnersOf } from "./tune.ts";
+import { type Attempt, parseTuning, tune, type Tuning, tuningFor, tuningIdentity, winnerAmong, winnersOf } from "./tune.ts";
 
 const attempt = (family: string, timeMs: number | null, fault?: string): Attempt => ({ family, timeMs, error: 0, ...(fault ? { fault } : {}) });
 
@@ -64,6 +64,19 @@ withDevice("tuning", (device) => {
     expect(measured).toBe(0);
     await tune(device(), [task], { ...options, known: { ...known, identity: "another" } });
     expect(measured).toBe(1);
+  });
+
+  it("keeps each finding at once, measures nothing twice, and tells of these tasks alone", async () => {
+    const kept: Tuning[] = [];
+    const store = { read: async () => kept.at(-1) ?? null, write: async (tuning: Tuning) => kept.push(tuning) };
+    const other: OpenTask = { ...task, key: "another" };
+    const measured: string[] = [];
+    const options = { measure: true, budgetMs: 1, onProgress: (done: number, all: number, key: string) => measured.push(`${done}/${all} ${key}`) };
+    await tuningFor(device(), [task, other], store, options);
+    expect(kept.map(({ findings }) => Object.keys(findings))).toEqual([[task.key], [task.key, other.key]]);
+    expect(Object.keys((await tuningFor(device(), [other], store, options)).findings)).toEqual([other.key]);
+    expect(measured).toEqual(["1/2 relu of the first", "2/2 another"]);
+    expect((await tuningFor(device(), [{ ...task, key: "unknown" }], store, { measure: false })).findings).toEqual({});
   });
 
   it("decides which kernels a recorded function launches", async () => {

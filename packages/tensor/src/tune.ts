@@ -91,6 +91,35 @@ export async function tune(device: Device, tasks: readonly OpenTask[], { known =
   return { version: 1, identity, findings };
 }
 
+/** Where tunings are kept between runs. */
+export interface TuningStore {
+  /** What was measured under this identity; null if nothing was. */
+  readonly read: (identity: string) => Promise<Tuning | null>;
+  readonly write: (tuning: Tuning) => Promise<unknown>;
+}
+
+/**
+ * What a store knows of these tasks; with `measure`, the rest is measured. Each finding is kept at once, so an interruption loses one.
+ * Tasks with one family alone, and those that nobody measured, are missing.
+ */
+export async function tuningFor(
+  device: Device, tasks: readonly OpenTask[], store: TuningStore,
+  { measure, budgetMs, onProgress }: Pick<TuneOptions, "budgetMs" | "onProgress"> & { readonly measure: boolean },
+): Promise<Tuning> {
+  const identity = tuningIdentity(device.info);
+  let tuning: Tuning = (await store.read(identity)) ?? { version: 1, identity, findings: {} };
+  for (const [i, task] of measure ? tasks.entries() : []) {
+    const found: string[] = [];
+    const after = await tune(device, [task], { known: tuning, ...(budgetMs === undefined ? {} : { budgetMs }), onProgress: (_, __, key) => found.push(key) });
+    if (found.length === 0) continue;
+    tuning = after;
+    await store.write(tuning);
+    onProgress?.(i + 1, tasks.length, task.key, tuning.findings[task.key] as Finding);
+  }
+  const asked = new Set(tasks.map(({ key }) => key));
+  return { ...tuning, findings: Object.fromEntries(Object.entries(tuning.findings).filter(([key]) => asked.has(key))) };
+}
+
 async function measured(device: Device, task: OpenTask, budgetMs: number): Promise<Finding> {
   const rng = Rng.for(0, task.key);
   const inputs = task.inputs.map((input) => random(device, input, rng));

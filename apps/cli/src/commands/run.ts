@@ -2,12 +2,13 @@ import { join, relative, resolve } from "node:path";
 import { openDevice } from "@roentgen/gpu/node";
 import { type Report, reportTable, runStudy } from "@roentgen/runner";
 import { folderStore, lockFolder } from "@roentgen/runner/node";
+import { tuningFor, winnersOf } from "@roentgen/tensor";
 import { environmentOf } from "../environment.ts";
-import { kernelsFor } from "../kernels-for.ts";
 import { catchInterrupts } from "../interrupts.ts";
 import { modelInits } from "../model-inits.ts";
 import { showProgress } from "../progress.ts";
 import { datasetsBeside, fileInits, knownInits, narrowed, readStudy } from "../study-parts.ts";
+import { tuningFiles } from "../tuning-file.ts";
 
 export interface RunOptions {
   readonly out?: string;
@@ -47,7 +48,7 @@ export async function run(study: string, options: RunOptions): Promise<void> {
       datasets: datasetsBeside(study),
       inits: new Map([...knownInits({ allowDownload: options.offline !== true, onProgress: tell }), ...files]),
       store: folderStore(folder),
-      tuning: (tasks) => kernelsFor(device, tasks, { measure: options.tune === true, onProgress: (done, all) => tell(`kernels: ${done} of ${all} shapes measured`) }),
+      tuning: (tasks) => tuningFor(device, tasks, tuningFiles, { measure: options.tune === true, onProgress: (done, all) => tell(`kernels: ${done} of ${all} shapes measured`) }).then(winnersOf),
       listener: options.quiet ? () => undefined : progress.listener,
       signal: interrupts.signal,
       environment: await environmentOf(device.info),

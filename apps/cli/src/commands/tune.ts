@@ -1,11 +1,10 @@
 import type { Device } from "@roentgen/gpu";
 import { openDevice } from "@roentgen/gpu/node";
 import { recordWorkload } from "@roentgen/runner";
-import { collectTasks, type Finding, type OpenTask, tuningIdentity } from "@roentgen/tensor";
-import { tuningFor } from "../kernels-for.ts";
+import { collectTasks, type Finding, type OpenTask, tuningFor, tuningIdentity } from "@roentgen/tensor";
 import { progressLine } from "../progress-line.ts";
 import { textTable } from "../text-table.ts";
-import { readTuning, tuningPath, writeTuning } from "../tuning-file.ts";
+import { readTuning, tuningFiles, tuningPath, writeTuning } from "../tuning-file.ts";
 
 export interface TuneOptions {
   readonly train?: boolean;
@@ -27,7 +26,7 @@ export async function tuneModel(model: string, { train = false, batch, size, pre
   try {
     const tasks = collectTasks(device, () => recordWorkload(device, { model, train, batch, size, precision }).step.dispose());
     if (again) await forget(device, tasks);
-    const { identity, findings } = await tuningFor(device, tasks, { measure: true, budgetMs: budget, onProgress: (done, all) => progress.show("measuring kernels", done, all) });
+    const { identity, findings } = await tuningFor(device, tasks, tuningFiles, { measure: true, budgetMs: budget, onProgress: (done, all) => progress.show("measuring kernels", done, all) });
     progress.end();
     const found = Object.entries(findings).map(([key, finding]) => ({ key, ...finding }));
     const file = tuningPath(identity);
