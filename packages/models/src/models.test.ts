@@ -1,5 +1,5 @@
 import { Device, type DeviceInfo, nullDevice } from "@roentgen/gpu";
-import { Adam, fileShape, materialize, type Module, Pass } from "@roentgen/nn";
+import { Adam, fileShape, LossScale, materialize, type Module, Pass, type Precision } from "@roentgen/nn";
 import { backward, record, spec, sum, type Tensor } from "@roentgen/tensor";
 import { describe, expect, it } from "vitest";
 import { ResNet, resnet, resnetDepths, samePadding } from "./resnet.ts";
@@ -97,16 +97,19 @@ describe("a plan", () => {
     readonly batch?: number;
     readonly size?: number;
     readonly checkpointing?: boolean;
+    readonly precision?: Precision;
   }
-  const trainStep = ({ adapter = "plain", network = "resnet18", frozenStages, batch = 8, size = 64, checkpointing = false }: Work = {}) => {
+  const trainStep = ({ adapter = "plain", network = "resnet18", frozenStages, batch = 8, size = 64, checkpointing = false, precision = "f32" }: Work = {}) => {
     const device = new Device(null, { ...nullDevice().info, ...adapters[adapter] });
     const model = network === "unet" ? unet() : resnet({ depth: network === "resnet50" ? 50 : 18, classes: 3 });
     materialize<Module>(model, device, { seed: 0 }).checkpoint(checkpointing);
     if (frozenStages !== undefined && model instanceof ResNet) model.freezeStages(frozenStages);
-    const optimizer = new Adam(model.parameters(), { lr: 1e-3 });
+    const pass = new Pass<Module & { forward(x: Tensor): Tensor }>(model, precision);
+    const lossScale = precision === "mixed" ? new LossScale(device) : undefined;
+    const optimizer = new Adam(model.parameters(), { lr: 1e-3, lossScale });
     return record(device, "train", (x) => {
-      const loss = sum(model.forward(x));
-      optimizer.step(backward(loss));
+      const loss = sum(pass.forward(x));
+      optimizer.step(backward(loss, lossScale?.factor));
       return loss;
     }, [spec("f32", [batch, size, size, 3])]).plan;
   };
@@ -120,10 +123,11 @@ describe("a plan", () => {
 
   // Winograd's three kernels where a direct convolution has one are not counted: what they save is not dispatches.
   it.each([
-    ["lanes", "resnet50", 8, 64, 500], ["plain", "resnet50", 8, 64, 500], ["tiled", "resnet50", 32, 224, 520],
-    ["lanes", "unet", 2, 128, 640], ["plain", "unet", 2, 128, 640],
-  ] as const)("of a step by %s kernels of %s, batch %d, %d pixels, takes at most %d dispatches", (adapter, network, batch, size, most) => {
-    const plan = trainStep({ adapter, network, batch, size });
+    ["lanes", "f32", "resnet50", 8, 64, 500], ["plain", "f32", "resnet50", 8, 64, 500], ["tiled", "f32", "resnet50", 32, 224, 520],
+    ["lanes", "mixed", "resnet50", 8, 64, 500], ["plain", "mixed", "resnet50", 8, 224, 500],
+    ["lanes", "f32", "unet", 2, 128, 640], ["plain", "f32", "unet", 2, 128, 640],
+  ] as const)("of a step by %s kernels in %s of %s, batch %d, %d pixels, takes at most %d dispatches", (adapter, precision, network, batch, size, most) => {
+    const plan = trainStep({ adapter, precision, network, batch, size });
     expect(plan.dispatches.filter((d) => !/winograd/.test(d.kernel.name)).length).toBeLessThanOrEqual(most);
     expect(plan.dispatches.filter((d) => /^(fill|copy)/.test(d.kernel.name))).toEqual([]);
   });

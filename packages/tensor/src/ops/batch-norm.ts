@@ -1,12 +1,15 @@
 import { format, ShapeError } from "@roentgen/core";
 import { flatGrid, type Grid } from "@roentgen/gpu";
-import { batchNorm as f32, batchNormHalf as half, batchNormPacked as packed, batchNormScalar as scalars, batchNormTwoGradients as twoGradients } from "@roentgen/kernels";
+import { batchNorm as f32, batchNormHalf as half, batchNormPacked as packed, batchNormScalar as scalars } from "@roentgen/kernels";
+import { batchNormTwoGradients, batchNormTwoGradientsHalf, batchNormTwoGradientsPacked } from "@roentgen/kernels";
 import { keep } from "../checkpoint.ts";
 import { groups, launch, op } from "../op.ts";
 import { floatDType, twinFor } from "../storage.ts";
 import type { GradientOf, SumOf } from "../tape.ts";
 import { empty, emptyLike, type Tensor } from "../tensor.ts";
 import { masked } from "./relu.ts";
+
+const twoGradients = { f32: batchNormTwoGradients, half: batchNormTwoGradientsHalf, packed: batchNormTwoGradientsPacked };
 
 /** Statistics that outlive the step: persistent f32 tensors, [C], [C] and [1]. */
 export interface RunningStatistics {
@@ -87,7 +90,8 @@ function normalised(name: string, x: Tensor, weight: Tensor, bias: Tensor, resid
   const sumOf = (dy: Tensor, more: Tensor): Tensor => {
     const [total, partials] = [emptyLike(dy), partial()];
     const { per_thread, stripes } = work.sums;
-    launch(twoGradients.gradientSums, { x, dy, out: y, more, mean_in: mean, sums: partials, total, params: { rows, columns, per_thread, stripes } }, work.sumsGrid, { flops: dy.size });
+    const { gradientSums } = twinFor(x.device, floatDType(name, "x", x), twoGradients);
+    launch(gradientSums, { x, dy, out: y, more, mean_in: mean, sums: partials, total, params: { rows, columns, per_thread, stripes, all_bits: 0xffffffff } }, work.sumsGrid, { flops: dy.size });
     sumsBeforeMerge.set(total, partials);
     return total;
   };
@@ -117,8 +121,7 @@ function normalised(name: string, x: Tensor, weight: Tensor, bias: Tensor, resid
   const gradients: GradientOf[] = [(dy) => pass(dy).dx, (dy) => sums(dy).dweight, (dy) => sums(dy).dbias];
   // x comes first: where it is wanted its pass has made the residual's gradient; where it is frozen the mask alone is cheaper.
   if (residual) gradients.push((dy) => pass.known(dy)?.dresidual ?? masked(y, dy));
-  // Not in f16: it would have to sum what it rounds, and lavapipe's compiler leaves out rounding that is widened at once.
-  return residual && train && k === f32 ? [y, gradients, sumOf] : [y, gradients];
+  return residual && train && k !== scalars ? [y, gradients, sumOf] : [y, gradients];
 }
 
 /** A function of the gradient that several inputs share: computed at the first call, and again only for another gradient. */
