@@ -1,21 +1,29 @@
 // sum-slices: the second half of a reduction in two stages. The first left one sum for each slice of the work; this adds the
 // slices up in order, so that the result never depends on what ran first.
 //
-// forward   reads slices[count, n], writes sum[n]
+// forward   reads slices[count, n], writes sum[n], one number a thread; the f16 twins read f32 and write f16, four a thread
+
+// .half: enable f16;
+
+alias lanes = f32; // .half: vec4f // .packed: vec4f
+alias stored = f32; // .half: vec2u // .packed: vec2u
+fn narrow(v: lanes) -> stored { return v; } // .half: fn narrow(v: vec4f) -> stored { return bitcast<vec2u>(vec4<f16>(v)); }
+// .packed: fn narrow(v: vec4f) -> stored { return vec2u(pack2x16float(v.xy), pack2x16float(v.zw)); }
 
 override WORKGROUP: u32 = 64;
 
+// Elements of a slice, in fours for the f16 twins, and slices.
 struct Params { n: u32, count: u32 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> slices: array<f32>;
-@group(0) @binding(2) var<storage, read_write> sum: array<f32>;
+@group(0) @binding(1) var<storage, read> slices: array<lanes>;
+@group(0) @binding(2) var<storage, read_write> sum: array<stored>;
 
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.y * groups.x * WORKGROUP + id.x;
   if (i >= params.n) { return; }
-  var total = 0.0;
+  var total = lanes(0.0);
   for (var slice = 0u; slice < params.count; slice++) { total += slices[slice * params.n + i]; }
-  sum[i] = total;
+  sum[i] = narrow(total);
 }

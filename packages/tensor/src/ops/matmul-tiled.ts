@@ -6,7 +6,6 @@ import { matmulTiled, matmulTiledHalf, matmulTiledHalfwide, matmulTiledPacked, m
 import { launch } from "../op.ts";
 import { twinFor } from "../storage.ts";
 import { empty, type FloatDType, type Tensor } from "../tensor.ts";
-import { stored } from "./cast.ts";
 import { flopsOfProduct, type Product, type ProductFamily } from "./product.ts";
 import { sumSlices } from "./sum-slices.ts";
 import { cutOf, fits, overridesOf, sumAtOnce, type Tile, tiles, type Work } from "./tiling.ts";
@@ -36,7 +35,7 @@ export function tiledProduct(tile: Tile, product: Product, a: Tensor, b: Tensor,
   });
 }
 
-/** What `first` writes in one piece as `dtype`, or in slices of f32 that are added up, in order, and then stored so. */
+/** What `first` writes in one piece as `dtype`, or in slices of f32 that are added up, in order, and stored so. */
 export function inSlices(like: Tensor, slices: number, shape: Shape, dtype: FloatDType, first: (partial: Tensor) => void): Tensor {
   if (slices === 1) {
     const whole = empty(like.device, shape, { dtype });
@@ -45,8 +44,7 @@ export function inSlices(like: Tensor, slices: number, shape: Shape, dtype: Floa
   }
   const partial = empty(like.device, slices > sumAtOnce ? [sumAtOnce, slices / sumAtOnce, ...shape] : [slices, ...shape]);
   first(partial);
-  const sum = sumSlices(partial);
-  return stored(slices > sumAtOnce ? sumSlices(sum) : sum, dtype);
+  return sumSlices(slices > sumAtOnce ? sumSlices(partial) : partial, dtype);
 }
 
 const workOf = ({ batch, m, n, k, dtype = "f32" }: Product): Work => ({ m, n, k, layers: batch, bytes: dtype === "f32" ? 4 : 2 });

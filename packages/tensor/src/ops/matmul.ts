@@ -27,7 +27,7 @@ export const matmulBy = (compute: ComputeProduct) => op("matmul", (a: Tensor, b:
         if (b.shape.length === a.shape.length) return product(u, v, tu, tv);
         // One b for all: its gradient sums over the batch, which lengthens k where the rows of a lie in one piece.
         if (!transposeA) return product(asMatrix(u), asMatrix(v), tu, tv);
-        return stored(sumSlices(productBy(compute, asBatch(u), asBatch(v), tu, tv)), a.dtype as FloatDType);
+        return sumSlices(productBy(compute, asBatch(u), asBatch(v), tu, tv), a.dtype as FloatDType);
       },
     ],
   ];

@@ -1,7 +1,9 @@
 import { expect, it } from "vitest";
 import { record, spec } from "../record.ts";
 import { withDevice } from "../testing/check-op.ts";
+import { withoutHalf } from "../testing/op-case.ts";
 import { type Tensor, tensor } from "../tensor.ts";
+import { stored } from "./cast.ts";
 import { sumSlices } from "./sum-slices.ts";
 
 withDevice("sums of slices", (device) => {
@@ -19,5 +21,14 @@ withDevice("sums of slices", (device) => {
       expect(together.subarray(at, at + n)).toEqual(expected.subarray(at, at + n));
       at += Math.ceil(n / 64) * 64;
     }
+  });
+
+  it.each([["natively", device], ["packed", () => withoutHalf(device())]] as const)("are rounded to f16 as a cast of the f32 sum is, %s", async (_, choose) => {
+    const on = choose();
+    const [count, n] = [5, 260];
+    const slices = tensor(on, Float32Array.from({ length: count * n }, (_, i) => Math.sin(3 * i) * 10 ** ((i % n) / 40 - 2)), [count, n]);
+    const [half, cast] = [sumSlices(slices, "f16"), stored(sumSlices(slices), "f16")];
+    expect(half.dtype).toBe("f16");
+    expect(await half.floats()).toEqual(await cast.floats());
   });
 });

@@ -1,8 +1,9 @@
 import type { Shape } from "@roentgen/core";
 import { Buffer, type Dispatch, type Joiner } from "@roentgen/gpu";
-import { sumSlices as k, sumSlicesJoined } from "@roentgen/kernels";
+import { sumSlices as f32, sumSlicesHalf as half, sumSlicesJoined, sumSlicesPacked as packed } from "@roentgen/kernels";
 import { groups, launch } from "../op.ts";
-import { empty, type Tensor } from "../tensor.ts";
+import { twinFor } from "../storage.ts";
+import { empty, type FloatDType, type Tensor } from "../tensor.ts";
 
 const members = ["a", "b", "c", "d", "e", "f", "g"] as const;
 
@@ -29,10 +30,12 @@ const joiner: Joiner = {
   },
 };
 
-/** f32[count, ...shape] -> f32[...shape], the sum over the first axis, added up in order. */
-export function sumSlices(slices: Tensor): Tensor {
-  const sum = empty(slices.device, slices.shape.slice(1));
-  launch(k.forward, { slices, sum, params: { n: sum.size, count: slices.dim(0) } }, groups(k.forward, sum.size), { flops: slices.size, joiner });
+/** f32[count, ...shape] -> dtype[...shape], the sum over the first axis, added up in order; as f16 it has a multiple of four elements. */
+export function sumSlices(slices: Tensor, dtype: FloatDType = "f32"): Tensor {
+  const sum = empty(slices.device, slices.shape.slice(1), { dtype });
+  const { forward } = twinFor(slices.device, dtype, { f32, half, packed });
+  const n = dtype === "f32" ? sum.size : sum.size / 4;
+  launch(forward, { slices, sum, params: { n, count: slices.dim(0) } }, groups(forward, n), { flops: slices.size, ...(dtype === "f32" ? { joiner } : {}) });
   return sum;
 }
 
