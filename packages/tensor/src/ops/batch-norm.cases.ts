@@ -3,12 +3,16 @@ import { halved, host64, type Host64, type OpCase } from "../testing/op-case.ts"
 import { tolerances } from "../testing/tolerances.ts";
 import { tensor, type Tensor } from "../tensor.ts";
 import { batchNorm, type BatchNormOptions, batchNormRelu } from "./batch-norm.ts";
+import { add } from "./binary.ts";
+import { relu as activation } from "./relu.ts";
 
 export interface BatchNormCase {
   readonly shape: Shape;
   readonly train?: boolean;
   readonly relu?: boolean;
   readonly residual?: boolean;
+  /** The result y goes two ways: what is looked at is y + relu(y), twice y in any precision. */
+  readonly twoWays?: boolean;
   readonly eps?: number;
   /** Added to every x: how far the mean is from 0. */
   readonly offset?: number;
@@ -77,20 +81,22 @@ export function runningOf(device: Tensor["device"], channels: number): BatchNorm
 }
 
 export function batchNormCase(test: BatchNormCase): OpCase {
-  const { shape, train = true, relu = false, residual = false, eps = 1e-5 } = test;
+  const { shape, train = true, relu = false, residual = false, twoWays = false, eps = 1e-5 } = test;
   const channels = shape.at(-1) ?? 1;
   const shapes = [shape, [channels], [channels], shape];
   return {
-    name: `${relu ? "batchNormRelu" : "batchNorm"} [${shape}] ${train ? "train" : "eval"}${residual ? " residual" : ""}${test.offset ? ` about ${test.offset}` : ""}`,
+    name: `${relu ? "batchNormRelu" : "batchNorm"} [${shape}] ${train ? "train" : "eval"}${residual ? " residual" : ""}${twoWays ? " going two ways" : ""}${test.offset ? ` about ${test.offset}` : ""}`,
     inputs: values(test).map((data, i) => ({ shape: shapes[i] ?? shape, values: Array.from(data) })),
     run: (...inputs) => {
       const [x, weight, bias, added] = inputs as [Tensor, Tensor, Tensor, Tensor?];
       const options = { running: runningOf(x.device, channels), train, eps };
-      return relu ? batchNormRelu(x, weight, bias, added ?? null, options) : batchNorm(x, weight, bias, options);
+      const y = relu ? batchNormRelu(x, weight, bias, added ?? null, options) : batchNorm(x, weight, bias, options);
+      return twoWays ? add(y, activation(y)) : y;
     },
     reference: (...inputs) => {
       const [x, weight, bias, added] = inputs as [Host64, Host64, Host64, Host64?];
-      return reference(test, x, weight, bias, added);
+      const y = reference(test, x, weight, bias, added);
+      return twoWays ? host64(y.shape, y.data.map((v) => 2 * v)) : y;
     },
     tolerance: tolerances.normalisation,
     sharedGradients: true,
@@ -109,6 +115,7 @@ const shapes: readonly BatchNormCase[] = [
   { shape: [2, 4, 4, 8], relu: true, train: false },
   { shape: [2, 4, 4, 8], relu: true, residual: true },
   { shape: [2, 4, 4, 5], relu: true, residual: true },
+  { shape: [2, 4, 4, 8], relu: true, residual: true, twoWays: true },
   { shape: [2, 4, 4, 8], relu: true, residual: true, train: false },
   { shape: [2, 2, 2, 260], relu: true, residual: true },
 ];
