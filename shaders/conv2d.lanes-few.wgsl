@@ -14,6 +14,9 @@ fn wide(v: stored) -> vec4f { return v; } // .half: fn wide(v: stored) -> vec4f 
 fn narrow(v: vec4f) -> stored { return v; } // .half: fn narrow(v: vec4f) -> stored { return bitcast<vec2u>(vec4<f16>(v)); }
 // .packed: fn narrow(v: vec4f) -> stored { return vec2u(pack2x16float(v.xy), pack2x16float(v.zw)); }
 
+alias image = texture_storage_2d<rgba32float, read>; // .half: texture_storage_2d<rg32uint, read> // .packed: texture_storage_2d<rg32uint, read>
+fn texel(v: vec4f) -> vec4f { return v; } // .half: fn texel(v: vec4u) -> vec4f { return wide(v.xy); } // .packed: fn texel(v: vec4u) -> vec4f { return wide(v.xy); }
+
 override WORKGROUP: u32 = 8;
 
 struct Params {
@@ -28,6 +31,10 @@ struct Params {
   k: u32,
   has_bias: u32,
   slice: u32,        // of backward_weight, which is not here
+  // of images, whose rows have a power of two texels: that less one, and its logarithm
+  x_row: vec2u,
+  w_row: vec2u,
+  dy_row: vec2u,
 }
 
 struct Pixel { n: u32, y: u32, x: u32 }
@@ -45,8 +52,11 @@ fn pixel(m: u32, height: u32, width: u32) -> Pixel {
   return Pixel(n, line - n * height, m - line * width);
 }
 
-@group(0) @binding(1) var<storage, read> x: array<stored>;
-@group(0) @binding(2) var<storage, read> w: array<stored>;
+@group(0) @binding(1) var<storage, read> x: array<stored>; // .images: @group(0) @binding(1) var x: image; // .image: @group(0) @binding(1) var x: image;
+fn x_at(i: u32) -> vec4f { return wide(x[i]); } // .images: fn x_at(i: u32) -> vec4f { return texel(textureLoad(x, vec2u(i & params.x_row.x, i >> params.x_row.y))); }
+// .image: fn x_at(i: u32) -> vec4f { return texel(textureLoad(x, vec2u(i & params.x_row.x, i >> params.x_row.y))); }
+@group(0) @binding(2) var<storage, read> w: array<stored>; // .images: @group(0) @binding(2) var w: image;
+fn w_at(i: u32) -> vec4f { return wide(w[i]); } // .images: fn w_at(i: u32) -> vec4f { return texel(textureLoad(w, vec2u(i & params.w_row.x, i >> params.w_row.y))); }
 @group(0) @binding(3) var<storage, read> bias: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> y: array<stored>;
 
@@ -79,9 +89,9 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id
       let i0 = select(0u, ((p0.n * params.input.x + y0) * params.input.y + x0) * c4, in0);
       let i1 = select(0u, ((p1.n * params.input.x + y1) * params.input.y + x1) * c4, in1);
       for (var i = 0u; i < c4; i++) {
-        let a0 = select(vec4f(), wide(x[i0 + i]), in0);
-        let a1 = select(vec4f(), wide(x[i1 + i]), in1);
-        let b = mat4x4f(wide(w[f]), wide(w[f + step]), wide(w[f + 2u * step]), wide(w[f + 3u * step]));
+        let a0 = select(vec4f(), x_at(i0 + i), in0);
+        let a1 = select(vec4f(), x_at(i1 + i), in1);
+        let b = mat4x4f(w_at(f), w_at(f + step), w_at(f + 2u * step), w_at(f + 3u * step));
         f++;
         t0 += subgroupShuffle(a0, 0u) * b; t1 += subgroupShuffle(a0, 1u) * b;
         t2 += subgroupShuffle(a0, 2u) * b; t3 += subgroupShuffle(a0, 3u) * b;
@@ -108,7 +118,9 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id
   }
 }
 
-@group(0) @binding(5) var<storage, read> dy: array<stored>;
+@group(0) @binding(5) var<storage, read> dy: array<stored>; // .images: @group(0) @binding(5) var dy: image; // .image: @group(0) @binding(5) var dy: image;
+fn dy_at(i: u32) -> vec4f { return wide(dy[i]); } // .images: fn dy_at(i: u32) -> vec4f { return texel(textureLoad(dy, vec2u(i & params.dy_row.x, i >> params.dy_row.y))); }
+// .image: fn dy_at(i: u32) -> vec4f { return texel(textureLoad(dy, vec2u(i & params.dy_row.x, i >> params.dy_row.y))); }
 @group(0) @binding(6) var<storage, read_write> dx: array<stored>;
 
 @compute @workgroup_size(WORKGROUP)
@@ -150,9 +162,9 @@ fn backward_x(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id)
       let i1 = select(0u, ((p1.n * params.output.x + y1) * params.output.y + x1) * k4, in1);
       var f = (r * params.kernel.y + s) * c4 + min(column, c4 - 1u);
       for (var i = 0u; i < k4; i++) {
-        let a0 = select(vec4f(), wide(dy[i0 + i]), in0);
-        let a1 = select(vec4f(), wide(dy[i1 + i]), in1);
-        let b = mat4x4f(wide(w[f]), wide(w[f + step]), wide(w[f + 2u * step]), wide(w[f + 3u * step]));
+        let a0 = select(vec4f(), dy_at(i0 + i), in0);
+        let a1 = select(vec4f(), dy_at(i1 + i), in1);
+        let b = mat4x4f(w_at(f), w_at(f + step), w_at(f + 2u * step), w_at(f + 3u * step));
         f += 4u * step;
         t0 += b * subgroupShuffle(a0, 0u); t1 += b * subgroupShuffle(a0, 1u);
         t2 += b * subgroupShuffle(a0, 2u); t3 += b * subgroupShuffle(a0, 3u);

@@ -20,6 +20,10 @@
 // backward_x sorts input pixels by their remainder modulo the stride (group.z): those of one phase meet the same taps, so no product
 // with an inserted zero is formed, and a phase without taps just writes the bias.
 //
+// Twins read operands from images: .images both, .image x forward and dy backward, where w is read too seldom to be worth a copy. Of a
+// texel the driver spends 15 instructions a lane instead of 40: it tests coordinates for all lanes at once, fetches 16 bytes and transposes
+// them in registers.
+//
 // Padding and ragged ends read some valid address and put 0 in its place: no lane ever leaves the loop early. Workgroup memory or a barrier
 // anywhere in this file would make the driver run every entry point as coroutines, ten times slower. The loops that store count from
 // `row` because the driver would unroll one with a constant count, and take three times as long to compile.
@@ -33,6 +37,9 @@ fn wide(v: stored) -> vec4f { return v; } // .half: fn wide(v: stored) -> vec4f 
 // .packed: fn wide(v: stored) -> vec4f { return vec4f(unpack2x16float(v.x), unpack2x16float(v.y)); }
 fn narrow(v: vec4f) -> stored { return v; } // .half: fn narrow(v: vec4f) -> stored { return bitcast<vec2u>(vec4<f16>(v)); }
 // .packed: fn narrow(v: vec4f) -> stored { return vec2u(pack2x16float(v.xy), pack2x16float(v.zw)); }
+
+alias image = texture_storage_2d<rgba32float, read>; // .half: texture_storage_2d<rg32uint, read> // .packed: texture_storage_2d<rg32uint, read>
+fn texel(v: vec4f) -> vec4f { return v; } // .half: fn texel(v: vec4u) -> vec4f { return wide(v.xy); } // .packed: fn texel(v: vec4u) -> vec4f { return wide(v.xy); }
 
 override WORKGROUP: u32 = 8;
 
@@ -48,6 +55,10 @@ struct Params {
   k: u32,
   has_bias: u32,
   slice: u32,        // output pixels in a slice of backward_weight
+  // of images, whose rows have a power of two texels: that less one, and its logarithm
+  x_row: vec2u,
+  w_row: vec2u,
+  dy_row: vec2u,
 }
 
 struct Pixel { n: u32, y: u32, x: u32 }
@@ -65,8 +76,11 @@ fn pixel(m: u32, height: u32, width: u32) -> Pixel {
   return Pixel(n, line - n * height, m - line * width);
 }
 
-@group(0) @binding(1) var<storage, read> x: array<stored>;
-@group(0) @binding(2) var<storage, read> w: array<stored>;
+@group(0) @binding(1) var<storage, read> x: array<stored>; // .images: @group(0) @binding(1) var x: image; // .image: @group(0) @binding(1) var x: image;
+fn x_at(i: u32) -> vec4f { return wide(x[i]); } // .images: fn x_at(i: u32) -> vec4f { return texel(textureLoad(x, vec2u(i & params.x_row.x, i >> params.x_row.y))); }
+// .image: fn x_at(i: u32) -> vec4f { return texel(textureLoad(x, vec2u(i & params.x_row.x, i >> params.x_row.y))); }
+@group(0) @binding(2) var<storage, read> w: array<stored>; // .images: @group(0) @binding(2) var w: image;
+fn w_at(i: u32) -> vec4f { return wide(w[i]); } // .images: fn w_at(i: u32) -> vec4f { return texel(textureLoad(w, vec2u(i & params.w_row.x, i >> params.w_row.y))); }
 @group(0) @binding(3) var<storage, read> bias: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> y: array<stored>;
 
@@ -113,11 +127,11 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id
       let i2 = select(0u, ((p2.n * params.input.x + y2) * params.input.y + x2) * c4, in2);
       let i3 = select(0u, ((p3.n * params.input.x + y3) * params.input.y + x3) * c4, in3);
       for (var i = 0u; i < c4; i++) {
-        let a0 = select(vec4f(), wide(x[i0 + i]), in0);
-        let a1 = select(vec4f(), wide(x[i1 + i]), in1);
-        let a2 = select(vec4f(), wide(x[i2 + i]), in2);
-        let a3 = select(vec4f(), wide(x[i3 + i]), in3);
-        let b = mat4x4f(wide(w[f]), wide(w[f + step]), wide(w[f + 2u * step]), wide(w[f + 3u * step]));
+        let a0 = select(vec4f(), x_at(i0 + i), in0);
+        let a1 = select(vec4f(), x_at(i1 + i), in1);
+        let a2 = select(vec4f(), x_at(i2 + i), in2);
+        let a3 = select(vec4f(), x_at(i3 + i), in3);
+        let b = mat4x4f(w_at(f), w_at(f + step), w_at(f + 2u * step), w_at(f + 3u * step));
         f++;
         t0 += subgroupShuffle(a0, 0u) * b; t1 += subgroupShuffle(a0, 1u) * b;
         t2 += subgroupShuffle(a0, 2u) * b; t3 += subgroupShuffle(a0, 3u) * b;
@@ -156,7 +170,9 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id
   }
 }
 
-@group(0) @binding(5) var<storage, read> dy: array<stored>;
+@group(0) @binding(5) var<storage, read> dy: array<stored>; // .images: @group(0) @binding(5) var dy: image; // .image: @group(0) @binding(5) var dy: image;
+fn dy_at(i: u32) -> vec4f { return wide(dy[i]); } // .images: fn dy_at(i: u32) -> vec4f { return texel(textureLoad(dy, vec2u(i & params.dy_row.x, i >> params.dy_row.y))); }
+// .image: fn dy_at(i: u32) -> vec4f { return texel(textureLoad(dy, vec2u(i & params.dy_row.x, i >> params.dy_row.y))); }
 @group(0) @binding(6) var<storage, read_write> dx: array<stored>;
 
 @compute @workgroup_size(WORKGROUP)
@@ -212,11 +228,11 @@ fn backward_x(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id)
       let i3 = select(0u, ((p3.n * params.output.x + y3) * params.output.y + x3) * k4, in3);
       var f = (r * params.kernel.y + s) * c4 + min(column, c4 - 1u);
       for (var i = 0u; i < k4; i++) {
-        let a0 = select(vec4f(), wide(dy[i0 + i]), in0);
-        let a1 = select(vec4f(), wide(dy[i1 + i]), in1);
-        let a2 = select(vec4f(), wide(dy[i2 + i]), in2);
-        let a3 = select(vec4f(), wide(dy[i3 + i]), in3);
-        let b = mat4x4f(wide(w[f]), wide(w[f + step]), wide(w[f + 2u * step]), wide(w[f + 3u * step]));
+        let a0 = select(vec4f(), dy_at(i0 + i), in0);
+        let a1 = select(vec4f(), dy_at(i1 + i), in1);
+        let a2 = select(vec4f(), dy_at(i2 + i), in2);
+        let a3 = select(vec4f(), dy_at(i3 + i), in3);
+        let b = mat4x4f(w_at(f), w_at(f + step), w_at(f + 2u * step), w_at(f + 3u * step));
         f += 4u * step;
         t0 += b * subgroupShuffle(a0, 0u); t1 += b * subgroupShuffle(a0, 1u);
         t2 += b * subgroupShuffle(a0, 2u); t3 += b * subgroupShuffle(a0, 3u);
@@ -265,7 +281,7 @@ fn backward_x(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id)
 
 @group(0) @binding(7) var<storage, read_write> partial: array<vec4f>;
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(WORKGROUP) // .image: none
 fn backward_weight(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id: vec3u) {
   let lane = id.x;
   let m = params.batch * params.output.x * params.output.y;
@@ -297,12 +313,12 @@ fn backward_weight(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
     let at = select(0u, ((o.n * params.input.x + row) * params.input.y + col) * c4, inside);
     let present = select(0u, 1u, inside);
     let j = i * k4 + quad;
-    let a0 = select(vec4f(), wide(dy[j]), subgroupShuffle(present, 0u) == 1u);
-    let a1 = select(vec4f(), wide(dy[j + 1u * k4]), subgroupShuffle(present, 1u) == 1u);
-    let a2 = select(vec4f(), wide(dy[j + 2u * k4]), subgroupShuffle(present, 2u) == 1u);
-    let a3 = select(vec4f(), wide(dy[j + 3u * k4]), subgroupShuffle(present, 3u) == 1u);
-    let b = mat4x4f(wide(x[subgroupShuffle(at, 0u) + ci]), wide(x[subgroupShuffle(at, 1u) + ci]),
-                    wide(x[subgroupShuffle(at, 2u) + ci]), wide(x[subgroupShuffle(at, 3u) + ci]));
+    let a0 = select(vec4f(), dy_at(j), subgroupShuffle(present, 0u) == 1u);
+    let a1 = select(vec4f(), dy_at(j + 1u * k4), subgroupShuffle(present, 1u) == 1u);
+    let a2 = select(vec4f(), dy_at(j + 2u * k4), subgroupShuffle(present, 2u) == 1u);
+    let a3 = select(vec4f(), dy_at(j + 3u * k4), subgroupShuffle(present, 3u) == 1u);
+    let b = mat4x4f(x_at(subgroupShuffle(at, 0u) + ci), x_at(subgroupShuffle(at, 1u) + ci),
+                    x_at(subgroupShuffle(at, 2u) + ci), x_at(subgroupShuffle(at, 3u) + ci));
     let q0 = transpose(mat4x4f(subgroupShuffle(a0, 0u), subgroupShuffle(a1, 0u), subgroupShuffle(a2, 0u), subgroupShuffle(a3, 0u)));
     t0 += b * q0[0]; t1 += b * q0[1]; t2 += b * q0[2]; t3 += b * q0[3];
     let q1 = transpose(mat4x4f(subgroupShuffle(a0, 1u), subgroupShuffle(a1, 1u), subgroupShuffle(a2, 1u), subgroupShuffle(a3, 1u)));

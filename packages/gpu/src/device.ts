@@ -82,8 +82,8 @@ export class Device {
   ) {
     this.#options = options;
     this.pipelines = gpu && new Pipelines(gpu, (error) => this.#fail(error));
-    this.#batch = gpu && this.pipelines && new EagerBatch(gpu, this.pipelines);
     this.#memory = gpu && new Memory(gpu, options.budgetBytes ?? Infinity, () => this.flush());
+    this.#batch = gpu && this.pipelines && this.#memory && new EagerBatch(gpu, this.pipelines, this.#memory);
     if (!gpu) return;
     gpu.addEventListener("uncapturederror", (event) => this.#fail(asFailure(event.error)));
     void gpu.lost.then(({ message }) => this.#closed || this.#fail(lostError(message)));

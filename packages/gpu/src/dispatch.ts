@@ -39,11 +39,13 @@ export function checkGrid(label: string, grid: Grid): void {
   }
 }
 
-/** Bind group entries of a kernel's storage buffers. */
-export function storageEntries(kernel: Kernel, buffers: readonly Buffer[]): GPUBindGroupEntry[] {
+/** Bind group entries of a kernel's buffers; `images` are the views of those that it reads as images, in order. */
+export function storageEntries(kernel: Kernel, buffers: readonly Buffer[], images: readonly GPUTextureView[]): GPUBindGroupEntry[] {
+  let image = 0;
   return kernel.bindings.map((binding, i) => {
     const buffer = buffers[i];
     if (!buffer) throw new Error(`internal: ${kernel.name}: no buffer for ${binding.name}.`);
+    if (binding.texel) return { binding: binding.index, resource: images[image++] as GPUTextureView };
     const { gpu, offset } = buffer.memory;
     return { binding: binding.index, resource: { buffer: gpu, offset, size: buffer.bytes } };
   });

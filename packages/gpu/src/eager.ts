@@ -1,5 +1,8 @@
 import { packParams } from "@roentgen/kernels";
+import { Commands } from "./commands.ts";
 import { type Dispatch, storageEntries } from "./dispatch.ts";
+import { imageCopy, layOutImages } from "./images.ts";
+import type { Memory } from "./memory.ts";
 import type { Pipelines } from "./pipelines.ts";
 
 const slotBytes = 256;
@@ -11,26 +14,34 @@ export class EagerBatch {
   readonly #pipelines: Pipelines;
   readonly #staging = new DataView(new ArrayBuffer(slotBytes * slots));
   readonly #uniforms: GPUBuffer;
+  readonly #memory: Memory;
+  /** Textures for what is read as an image, by kind. */
+  readonly #images = new Map<string, GPUTexture>();
   #used = 0;
-  #open: { readonly encoder: GPUCommandEncoder; readonly pass: GPUComputePassEncoder } | null = null;
+  #open: Commands | null = null;
 
-  constructor(gpu: GPUDevice, pipelines: Pipelines) {
+  constructor(gpu: GPUDevice, pipelines: Pipelines, memory: Memory) {
     this.#gpu = gpu;
     this.#pipelines = pipelines;
+    this.#memory = memory;
     this.#uniforms = gpu.createBuffer({ label: "eager params", size: this.#staging.byteLength, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
   }
 
-  add({ kernel, label, buffers, params, overrides, grid }: Dispatch): void {
+  add(dispatch: Dispatch): void {
+    const { kernel, label, buffers, params, overrides, grid } = dispatch;
     const { pipeline, layout } = this.#pipelines.get(kernel, overrides);
     if (this.#used === slots) this.flush();
-    const entries = storageEntries(kernel, buffers);
+    const images = this.#imagesOf(dispatch);
+    const entries = storageEntries(kernel, buffers, images.map(({ texture }) => texture.createView()));
     if (kernel.params) {
       if (kernel.params.bytes > slotBytes) throw new Error(`internal: ${kernel.name}: Params has ${kernel.params.bytes} bytes, a slot ${slotBytes}.`);
       const offset = this.#used++ * slotBytes;
       packParams(kernel, params, this.#staging, offset);
       entries.push({ binding: 0, resource: { buffer: this.#uniforms, offset, size: kernel.params.bytes } });
     }
-    const { pass } = (this.#open ??= this.#begin());
+    this.#open ??= new Commands(this.#gpu.createCommandEncoder({ label: "eager" }));
+    this.#open.copy(images.map(({ copy }) => copy));
+    const { pass } = this.#open;
     pass.setPipeline(pipeline);
     pass.setBindGroup(0, this.#gpu.createBindGroup({ label, layout, entries }));
     pass.dispatchWorkgroups(...grid);
@@ -39,17 +50,27 @@ export class EagerBatch {
   /** Submits what was added so far. */
   flush(): void {
     if (!this.#open) return;
-    const { encoder, pass } = this.#open;
+    const commands = this.#open;
     this.#open = null;
-    pass.end();
     // The write is ordered before the submit, and after what an earlier submit read from the same slots.
     this.#gpu.queue.writeBuffer(this.#uniforms, 0, this.#staging.buffer as ArrayBuffer, 0, this.#used * slotBytes);
-    this.#gpu.queue.submit([encoder.finish()]);
+    this.#gpu.queue.submit([commands.finish()]);
     this.#used = 0;
   }
 
-  #begin() {
-    const encoder = this.#gpu.createCommandEncoder({ label: "eager" });
-    return { encoder, pass: encoder.beginComputePass({ label: "eager" }) };
+  #imagesOf(dispatch: Dispatch) {
+    const { slots, operands } = layOutImages([dispatch]);
+    return (operands[0] ?? []).map(({ buffer, size, slot }) => {
+      const { texel, width, height } = slots[slot] as (typeof slots)[number];
+      const key = `${slot} ${texel} ${width}`;
+      let texture = this.#images.get(key);
+      if (!texture || texture.height < height) {
+        this.flush(); // commands that use the old one
+        if (texture) this.#memory.destroyImage(texture);
+        texture = this.#memory.createImage({ texel, width, height }, `eager image ${key}`);
+        this.#images.set(key, texture);
+      }
+      return { texture, copy: imageCopy(buffer, size, texture) };
+    });
   }
 }

@@ -4,6 +4,7 @@ export { Device, type DeviceInfo, type DeviceOptions, type LaunchOptions, nullDe
 export { type Ceilings, type CeilingSample, measureCeilings } from "./ceilings.ts";
 export { type Dispatch, flatGrid, type Grid, maxGroups } from "./dispatch.ts";
 export { readableBytes } from "./failure.ts";
+export { imageRow, type ImageSize, imageSize } from "./images.ts";
 export type { MemoryMap, Tenant } from "./memory-map.ts";
 export type { Joiner } from "./join.ts";
 export { firstNonFinite } from "./non-finite.ts";

@@ -1,7 +1,8 @@
 import { OutOfMemoryError } from "@roentgen/core";
 import { readableBytes } from "./failure.ts";
+import { imageBytes, type ImageSlot } from "./images.ts";
 
-/** The device's memory: what is held, what is idle and may be used again, and how much is allowed. Knows whole GPUBuffers only. */
+/** The device's memory: what is held, what is idle and may be used again, and how much is allowed. Knows whole GPUBuffers and textures only. */
 export class Memory {
   readonly #gpu: GPUDevice;
   readonly #budgetBytes: number;
@@ -52,6 +53,18 @@ export class Memory {
   destroy(memory: GPUBuffer): void {
     this.#heldBytes -= memory.size;
     memory.destroy();
+  }
+
+  /** A new texture that buffers are copied into. Throws OutOfMemoryError past the budget. */
+  createImage(slot: ImageSlot, label: string): GPUTexture {
+    this.require(imageBytes(slot), label, "Use a smaller batch or input size, or a larger budget.");
+    this.#heldBytes += imageBytes(slot);
+    return this.#gpu.createTexture({ label, size: [slot.width, slot.height], format: slot.texel, usage: GPUTextureUsage.STORAGE_BINDING | GPUTextureUsage.COPY_DST });
+  }
+
+  destroyImage(texture: GPUTexture): void {
+    this.#heldBytes -= imageBytes({ width: texture.width, height: texture.height, texel: texture.format as ImageSlot["texel"] });
+    texture.destroy();
   }
 
   /** Throws OutOfMemoryError if `bytes` more would pass the budget even with the pool emptied. */

@@ -1,5 +1,6 @@
 import { finite } from "@roentgen/kernels";
 import type { TypedArray } from "@roentgen/core";
+import { Commands } from "./commands.ts";
 import type { Device } from "./device.ts";
 import { flatGrid } from "./dispatch.ts";
 import type { Plan } from "./plan.ts";
@@ -17,11 +18,9 @@ export async function firstNonFinite(device: Device, plan: Plan, inputs: readonl
   const flags = device.allocPersistent(4 * plan.dispatches.length, "finite flags");
   device.write(flags, new Uint32Array(plan.dispatches.length));
   for (const [slot, { kernel, buffers }] of plan.dispatches.entries()) {
-    const encoder = gpu.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    plan.encode(pass, undefined, slot, slot + 1);
-    pass.end();
-    gpu.queue.submit([encoder.finish()]);
+    const commands = new Commands(gpu.createCommandEncoder());
+    plan.encode(commands, undefined, slot, slot + 1);
+    gpu.queue.submit([commands.finish()]);
     for (const [j, { element, access }] of kernel.bindings.entries()) {
       const x = buffers[j];
       if (!x || (element !== "f32" && element !== "f16") || access !== "read_write") continue;

@@ -110,13 +110,13 @@ export class Pipelines {
   }
 
   #layout(kernel: Kernel): { group: GPUBindGroupLayout; pipeline: GPUPipelineLayout } {
-    const face = `${kernel.params ? "u" : "-"} ${kernel.bindings.map((b) => `${b.index}${b.access === "read" ? "r" : "w"}`).join(" ")}`;
+    const face = `${kernel.params ? "u" : "-"} ${kernel.bindings.map((b) => `${b.index}${b.texel ?? (b.access === "read" ? "r" : "w")}`).join(" ")}`;
     let layout = this.#layouts.get(face);
     if (!layout) {
       const entries: GPUBindGroupLayoutEntry[] = kernel.bindings.map((b) => ({
         binding: b.index,
         visibility: GPUShaderStage.COMPUTE,
-        buffer: { type: b.access === "read" ? "read-only-storage" : "storage" },
+        ...(b.texel ? { storageTexture: { access: "read-only", format: b.texel } } : { buffer: { type: b.access === "read" ? "read-only-storage" : "storage" } }),
       }));
       if (kernel.params) entries.unshift({ binding: 0, visibility: GPUShaderStage.COMPUTE, buffer: { type: "uniform" } });
       const group = this.#gpu.createBindGroupLayout({ label: face, entries });

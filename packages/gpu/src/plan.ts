@@ -1,15 +1,18 @@
 // A plan: a recorded list of dispatches, with memory assigned, parameters packed and bind groups built, that `run` replays.
 //
 // What it needs is known before anything is allocated (`bytes`). `build` allocates and compiles with progress; `run` builds by
-// itself if nobody did. A run writes the inputs, encodes setPipeline / setBindGroup / dispatch for each entry into one pass and
-// submits it: no allocation on our side. A plan owns its outputs: each run leaves new contents in the same buffers.
+// itself if nobody did. A run writes the inputs, encodes setPipeline / setBindGroup / dispatch for each entry (and copies of what
+// kernels read as images) and submits it all: no allocation on our side. A plan owns its outputs: each run leaves new contents in the
+// same buffers.
 
 import { OutOfMemoryError, PlanError, type TypedArray } from "@roentgen/core";
 import { packParams } from "@roentgen/kernels";
 import { alignTo, type Buffer } from "./buffer.ts";
+import { Commands } from "./commands.ts";
 import type { Device, Recording } from "./device.ts";
 import { type Dispatch, storageEntries } from "./dispatch.ts";
 import { readableBytes } from "./failure.ts";
+import { type ImageCopy, imageCopy, type ImageLayout, layOutImages } from "./images.ts";
 import { bestLayout } from "./layout.ts";
 import { type MemoryMap, memoryMap } from "./memory-map.ts";
 import { Pipelines } from "./pipelines.ts";
@@ -18,11 +21,17 @@ import type { Range, Slots } from "./planner.ts";
 /** Called while a plan compiles: pipelines ready, and how many there are. */
 export type BuildProgress = (done: number, total: number) => void;
 
-interface Built {
-  readonly slots: GPUBuffer[];
+interface Memories {
+  readonly slots: readonly GPUBuffer[];
+  readonly images: readonly GPUTexture[];
+}
+
+interface Built extends Memories {
   readonly uniforms: GPUBuffer | null;
   readonly pipelines: GPUComputePipeline[];
   readonly bindGroups: GPUBindGroup[];
+  /** What is copied before each dispatch. */
+  readonly copies: readonly (readonly ImageCopy[])[];
   /** Workgroups along x, y and z of each dispatch, flat: what the replay loop reads. */
   readonly grids: Uint32Array;
 }
@@ -33,7 +42,7 @@ export class Plan<T = unknown> {
   /** What the recorded function returned; its buffers hold values after the first run. */
   readonly result: T;
   readonly inputs: readonly Buffer[];
-  /** Bytes the plan allocates: slots and parameters. Parameters of the model and other persistent buffers are not its own. */
+  /** Bytes the plan allocates: slots, images and parameters. Parameters of the model and other persistent buffers are not its own. */
   readonly bytes: number;
   /** The most bytes of values alive at one moment: what a perfect assignment would need. */
   readonly peakLiveBytes: number;
@@ -42,6 +51,7 @@ export class Plan<T = unknown> {
   readonly #roots: readonly Buffer[];
   readonly #ranges: readonly Range[];
   readonly #slots: Slots;
+  readonly #images: ImageLayout;
   readonly #constants: readonly Buffer[];
   #built: Built | null = null;
   #disposed = false;
@@ -58,8 +68,9 @@ export class Plan<T = unknown> {
     this.#roots = layout.roots;
     this.#ranges = layout.ranges;
     this.#slots = layout.slots;
+    this.#images = layOutImages(layout.dispatches);
     this.peakLiveBytes = layout.peak;
-    this.bytes = layout.slotBytes + uniformBytes(this.dispatches);
+    this.bytes = layout.slotBytes + this.#images.bytes + uniformBytes(this.dispatches);
   }
 
   get isBuilt(): boolean {
@@ -84,7 +95,7 @@ export class Plan<T = unknown> {
     })));
     const { value, error } = await this.#device.guarded("out-of-memory", () => this.#allocate());
     if (error) {
-      for (const memory of value) this.#device.memory.destroy(memory);
+      this.#free(value);
       throw new OutOfMemoryError(this.#memoryMessage(`the device refused: ${error.message}`));
     }
     this.#built = this.#assemble(value);
@@ -100,11 +111,9 @@ export class Plan<T = unknown> {
     const built = this.#builtNow();
     this.writeInputs(inputs);
     const gpu = this.#gpu();
-    const encoder = gpu.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    this.encode(pass, built);
-    pass.end();
-    gpu.queue.submit([encoder.finish()]);
+    const commands = new Commands(gpu.createCommandEncoder());
+    this.encode(commands, built);
+    gpu.queue.submit([commands.finish()]);
     return this.result;
   }
 
@@ -113,10 +122,23 @@ export class Plan<T = unknown> {
     for (const [i, data] of inputs.entries()) if (this.inputs[i] && this.#usesInput(i)) this.#device.write(this.inputs[i], data);
   }
 
-  /** Encodes dispatches [from, to) into a pass that somebody else opened: the profiler and the debug replay do. */
-  encode(pass: GPUComputePassEncoder, { pipelines, bindGroups, grids } = this.#builtNow(), from = 0, to = this.dispatches.length): void {
+  /** Whether dispatch i begins with copies of what it reads as images. */
+  copiesBefore(i: number): boolean {
+    return this.#images.operands[i]?.some(({ copied }) => copied) ?? false;
+  }
+
+  /** Encodes dispatches [from, to) into commands that somebody else submits: the profiler and the debug replay do. */
+  encode(commands: Commands, { pipelines, bindGroups, copies, grids } = this.#builtNow(), from = 0, to = this.dispatches.length): void {
+    let pass: GPUComputePassEncoder | null = null;
     let current: GPUComputePipeline | undefined;
     for (let i = from; i < to; i++) {
+      const before = copies[i] as readonly ImageCopy[];
+      if (before.length > 0) {
+        commands.copy(before);
+        pass = null;
+        current = undefined;
+      }
+      pass ??= commands.pass;
       const pipeline = pipelines[i] as GPUComputePipeline;
       if (pipeline !== current) pass.setPipeline((current = pipeline));
       pass.setBindGroup(0, bindGroups[i] as GPUBindGroup);
@@ -135,7 +157,7 @@ export class Plan<T = unknown> {
     if (this.#disposed) return;
     this.#disposed = true;
     for (const constant of this.#constants) this.#device.dispose(constant);
-    for (const slot of this.#built?.slots ?? []) this.#device.memory.destroy(slot);
+    if (this.#built) this.#free(this.#built);
     this.#built?.uniforms?.destroy();
     this.#built = null;
   }
@@ -176,11 +198,20 @@ export class Plan<T = unknown> {
     return this.#built;
   }
 
-  #allocate(): GPUBuffer[] {
-    return this.#slots.bytes.map((bytes, i) => this.#device.memory.create(bytes, `${this.label} slot ${i}`));
+  #allocate(): Memories {
+    const { memory } = this.#device;
+    return {
+      slots: this.#slots.bytes.map((bytes, i) => memory.create(bytes, `${this.label} slot ${i}`)),
+      images: this.#images.slots.map((slot, i) => memory.createImage(slot, `${this.label} image ${i}`)),
+    };
   }
 
-  #assemble(slots: GPUBuffer[]): Built {
+  #free({ slots, images }: Memories): void {
+    for (const slot of slots) this.#device.memory.destroy(slot);
+    for (const image of images) this.#device.memory.destroyImage(image);
+  }
+
+  #assemble({ slots, images }: Memories): Built {
     const gpu = this.#gpu();
     for (const [i, root] of this.#roots.entries()) {
       const slot = slots[this.#slots.of[i] ?? -1];
@@ -190,10 +221,14 @@ export class Plan<T = unknown> {
     const uniforms = this.#uniforms(gpu);
     const pipelines: GPUComputePipeline[] = [];
     const bindGroups: GPUBindGroup[] = [];
+    const copies: ImageCopy[][] = [];
+    const views = images.map((image) => image.createView());
     let offset = 0;
-    for (const { kernel, label, buffers, overrides } of this.dispatches) {
+    for (const [i, { kernel, label, buffers, overrides }] of this.dispatches.entries()) {
       const { pipeline, layout } = compiler.get(kernel, overrides);
-      const entries = storageEntries(kernel, buffers);
+      const operands = this.#images.operands[i] ?? [];
+      const entries = storageEntries(kernel, buffers, operands.map(({ slot }) => views[slot] as GPUTextureView));
+      copies.push(operands.filter(({ copied }) => copied).map(({ buffer, size, slot }) => imageCopy(buffer, size, images[slot] as GPUTexture)));
       if (kernel.params && uniforms) {
         entries.push({ binding: 0, resource: { buffer: uniforms, offset, size: kernel.params.bytes } });
         offset += alignTo(kernel.params.bytes, uniformAlignment);
@@ -201,7 +236,7 @@ export class Plan<T = unknown> {
       pipelines.push(pipeline);
       bindGroups.push(gpu.createBindGroup({ label, layout, entries }));
     }
-    return { slots, uniforms, pipelines, bindGroups, grids: Uint32Array.from(this.dispatches.flatMap((d) => d.grid)) };
+    return { slots, images, uniforms, pipelines, bindGroups, copies, grids: Uint32Array.from(this.dispatches.flatMap((d) => d.grid)) };
   }
 
   /** One buffer with the parameters of all dispatches. */

@@ -1,6 +1,7 @@
 // A profile of a plan: what each dispatch takes (timing.ts), what it computes and moves (traffic.ts), and what the whole takes when
 // nobody looks: a plain run's encoding, submit and wait. Numbers only; what they mean is judged elsewhere.
 
+import { Commands } from "./commands.ts";
 import type { Device } from "./device.ts";
 import type { MemoryMap } from "./memory-map.ts";
 import type { Plan } from "./plan.ts";
@@ -95,11 +96,11 @@ export async function profile(device: Device, plan: Plan, options: TimingOptions
 async function encodeRun(device: Device, plan: Plan, options: TimingOptions): Promise<{ starts: Float64Array; times: Float64Array }> {
   const starts = new Float64Array(plan.dispatches.length);
   const times = new Float64Array(plan.dispatches.length);
-  await submitted(device, plan, options, (pass) => {
+  await submitted(device, plan, options, (commands) => {
     const began = performance.now();
     for (let i = 0; i < plan.dispatches.length; i++) {
       const at = performance.now();
-      plan.encode(pass, undefined, i, i + 1);
+      plan.encode(commands, undefined, i, i + 1);
       starts[i] = at - began;
       times[i] = performance.now() - at;
     }
@@ -107,21 +108,19 @@ async function encodeRun(device: Device, plan: Plan, options: TimingOptions): Pr
   return { starts, times };
 }
 
-const plainRun = (device: Device, plan: Plan, options: TimingOptions): Promise<PlainRun> => submitted(device, plan, options, (pass) => plan.encode(pass));
+const plainRun = (device: Device, plan: Plan, options: TimingOptions): Promise<PlainRun> => submitted(device, plan, options, (commands) => plan.encode(commands));
 
-async function submitted(device: Device, plan: Plan, { inputs = [] }: TimingOptions, encode: (pass: GPUComputePassEncoder) => void): Promise<PlainRun> {
+async function submitted(device: Device, plan: Plan, { inputs = [] }: TimingOptions, encode: (commands: Commands) => void): Promise<PlainRun> {
   const { gpu } = device;
   if (!gpu) throw new Error("internal: a plan was built without a GPU.");
   plan.writeInputs(inputs);
   await device.idle();
   const began = performance.now();
-  const encoder = gpu.createCommandEncoder();
-  const pass = encoder.beginComputePass();
-  encode(pass);
-  pass.end();
-  const commands = encoder.finish();
+  const commands = new Commands(gpu.createCommandEncoder());
+  encode(commands);
+  const finished = commands.finish();
   const encoded = performance.now();
-  gpu.queue.submit([commands]);
+  gpu.queue.submit([finished]);
   const submitted = performance.now();
   await device.wait(gpu.queue.onSubmittedWorkDone());
   return { encodeMs: encoded - began, submitMs: submitted - encoded, wallMs: performance.now() - began };

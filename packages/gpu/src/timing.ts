@@ -11,6 +11,7 @@
 
 import { DeviceError, type TypedArray } from "@roentgen/core";
 import type { Buffer } from "./buffer.ts";
+import { Commands } from "./commands.ts";
 import type { Device } from "./device.ts";
 import type { Plan } from "./plan.ts";
 import { carriedInto } from "./traffic.ts";
@@ -67,7 +68,7 @@ export async function timePlan(device: Device, plan: Plan, { inputs = [], repeat
   const { gpu } = device;
   if (!gpu) throw new DeviceError("profiling needs a GPU, this device only records and plans. Open one with openDevice().");
   await plan.build();
-  let chosen = method ?? methodOf(gpu);
+  let chosen = method ?? methodOf(gpu, plan);
   const counts = new Uint32Array(plan.dispatches.length).fill(1);
   const rows = new Rows(device, gpu, plan);
   const samples: Float64Array[] = [];
@@ -103,7 +104,11 @@ export async function timePlan(device: Device, plan: Plan, { inputs = [], repeat
   }
 }
 
-const methodOf = ({ features }: GPUDevice): TimingMethod => (!features.has("timestamp-query") ? "wall" : features.has(insidePasses) ? "inside-pass" : "pass");
+/** Copies of what is read as an image end passes, so that one pass cannot be timed from inside. */
+function methodOf({ features }: GPUDevice, plan: Plan): TimingMethod {
+  if (!features.has("timestamp-query")) return "wall";
+  return features.has(insidePasses) && !plan.dispatches.some((_, i) => plan.copiesBefore(i)) ? "inside-pass" : "pass";
+}
 
 /** Lengthens rows that took less than `target` milliseconds; false if none can be. */
 export function lengthen(counts: Uint32Array, totals: Float64Array, target: number): boolean {
@@ -168,13 +173,14 @@ class Rows {
     for (let from = 0; from < count; ) {
       const to = Math.min(count, from + mostStamps - 1);
       const stamps = await this.#stamped(to - from + 1, (encoder, querySet) => {
-        const pass = encoder.beginComputePass() as StampingPass;
+        const commands = new Commands(encoder);
+        const pass = commands.pass as StampingPass;
         pass.writeTimestamp(querySet, 0);
         for (let i = from; i < to; i++) {
-          this.#plan.encode(pass, undefined, i, i + 1);
+          this.#plan.encode(commands, undefined, i, i + 1);
           pass.writeTimestamp(querySet, i - from + 1);
         }
-        pass.end();
+        commands.endPass();
       });
       begins.set(stamps.subarray(0, -1), from);
       ends.set(stamps.subarray(1), from);
@@ -214,10 +220,15 @@ class Rows {
     if (count > 1) this.#restore(encoder, i);
   }
 
+  /** Copies before a dispatch are part of its time: they end passes, so that its timestamps are those of empty passes around it all. */
   #repeat(encoder: GPUCommandEncoder, i: number, count: number, timestampWrites?: GPUComputePassTimestampWrites): void {
-    const pass = encoder.beginComputePass(timestampWrites ? { timestampWrites } : {});
-    for (let n = 0; n < count; n++) this.#plan.encode(pass, undefined, i, i + 1);
-    pass.end();
+    const { querySet, beginningOfPassWriteIndex, endOfPassWriteIndex } = timestampWrites ?? {};
+    const around = querySet !== undefined && this.#plan.copiesBefore(i);
+    if (around) encoder.beginComputePass({ timestampWrites: { querySet, beginningOfPassWriteIndex } }).end();
+    const commands = new Commands(encoder, around ? undefined : timestampWrites);
+    for (let n = 0; n < count; n++) this.#plan.encode(commands, undefined, i, i + 1);
+    commands.endPass();
+    if (around) encoder.beginComputePass({ timestampWrites: { querySet, endOfPassWriteIndex } }).end();
   }
 
   #save(encoder: GPUCommandEncoder, i: number): void {

@@ -1,13 +1,19 @@
 import { nullDevice } from "@roentgen/gpu";
 import { expect, it } from "vitest";
-import { seedFor } from "./seeds.ts";
+import { seedFor, type Seeds } from "./seeds.ts";
 
-const key = "conv2d.backwardX f32 x 8x16x16x64 weight 64x3x3x64 stride 1,1 dilation 1,1 padding 1,1,1,1 groups 1";
 const { info } = nullDevice();
+const seeds: readonly Seeds[] = [{ adapter: /H200/, winners: { "matmul f32 4x4": "tiled" } }, { adapter: /llvmpipe/, winners: { "matmul f32 4x4": "lanes", "conv2d a": "plain" } }];
 
-it("ships what was measured, for the adapter it was measured on", () => {
-  expect(seedFor({ ...info, description: "llvmpipe (LLVM 15.0.6, 256 bits)" }, key)).toBe("winograd-lanes");
-  expect(seedFor({ ...info, description: "another" }, key)).toBeUndefined();
-  expect(seedFor({ ...info, description: "llvmpipe" }, "another task")).toBeUndefined();
-  expect(seedFor({ ...info, description: "llvmpipe" }, "constructor")).toBeUndefined();
+it.each([
+  ["what was measured on the adapter", "llvmpipe (LLVM 15.0.6, 256 bits)", "matmul f32 4x4", "lanes"],
+  ["nothing on another adapter", "another", "matmul f32 4x4", undefined],
+  ["nothing for another task", "NVIDIA H200", "conv2d a", undefined],
+  ["nothing for what every object has", "llvmpipe", "constructor", undefined],
+])("seeds are %s", (_, description, key, want) => {
+  expect(seedFor({ ...info, description }, key, seeds)).toBe(want);
+});
+
+it("ships none for llvmpipe, where prediction knows", () => {
+  expect(seedFor({ ...info, description: "llvmpipe" }, "matmul f32 4x4")).toBeUndefined();
 });

@@ -3,7 +3,7 @@
 import type { Device } from "@roentgen/gpu";
 import { choose, type Hardware, type Task } from "../choice.ts";
 import { spec } from "../record.ts";
-import { lanes } from "./conv2d-lanes.ts";
+import { lanes, lanesImages } from "./conv2d-lanes.ts";
 import { matrix } from "./conv2d-matrix.ts";
 import { plain } from "./conv2d-plain.ts";
 import { tiled } from "./conv2d-tiled.ts";
@@ -11,7 +11,7 @@ import { winograd, winogradLanes } from "./conv2d-winograd.ts";
 import { type Convolution, type ConvolutionFamily, type ConvolutionKernels, type Direction, dtypeOf } from "./convolution.ts";
 
 /** All there are. Another one is a line here. */
-export const families: readonly ConvolutionFamily[] = [lanes, plain, ...tiled, ...matrix, winograd, winogradLanes];
+export const families: readonly ConvolutionFamily[] = [lanes, lanesImages, plain, ...tiled, ...matrix, winograd, winogradLanes];
 
 /** One direction of a convolution, for every family that can compute it. */
 export function convolutionTask(device: Hardware, shape: Convolution, direction: Direction): Task<ConvolutionFamily> {

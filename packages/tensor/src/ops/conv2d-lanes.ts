@@ -1,62 +1,110 @@
-// The lanes family of convolution kernels: subgroups of exactly eight lanes, one group of channels. See shaders/conv2d.lanes.wgsl,
-// conv2d.lanes-few.wgsl for few pixels and conv2d.lanes-narrow.wgsl for channels that do not come in fours.
+// The lanes families of convolution kernels: subgroups of exactly eight lanes, one group of channels. `lanes` reads buffers, `lanes-images`
+// what it needs often from images, which are copied first. See shaders/conv2d.lanes.wgsl, conv2d.lanes-few.wgsl for few pixels and
+// conv2d.lanes-narrow.wgsl for channels that do not come in fours.
 
-import { type Device, maxGroups } from "@roentgen/gpu";
+import { type Device, imageRow, imageSize, maxGroups } from "@roentgen/gpu";
 import {
-  conv2dLanes, conv2dLanesFew, conv2dLanesFewHalf, conv2dLanesFewPacked, conv2dLanesHalf, conv2dLanesNarrow, conv2dLanesPacked,
+  conv2dLanes, conv2dLanesFew, conv2dLanesFewHalf, conv2dLanesFewHalfImage, conv2dLanesFewHalfImages, conv2dLanesFewImage, conv2dLanesFewImages,
+  conv2dLanesFewPacked, conv2dLanesFewPackedImage, conv2dLanesFewPackedImages, conv2dLanesHalf, conv2dLanesHalfImage, conv2dLanesHalfImages,
+  conv2dLanesImage, conv2dLanesImages, conv2dLanesNarrow, conv2dLanesPacked, conv2dLanesPackedImage, conv2dLanesPackedImages,
 } from "@roentgen/kernels";
+import type { Hardware } from "../choice.ts";
 import { launch } from "../op.ts";
 import { twinFor } from "../storage.ts";
 import { empty } from "../tensor.ts";
-import { type Convolution, type ConvolutionFamily, dtypeOf, flopsOf } from "./convolution.ts";
+import { type Convolution, type ConvolutionFamily, type Direction, dtypeOf, flopsOf } from "./convolution.ts";
 import { sumOfSlices } from "./sum-slices.ts";
 
 /** Columns of results that a workgroup computes. */
 const columns = 32;
 
-const many = { f32: conv2dLanes, half: conv2dLanesHalf, packed: conv2dLanesPacked };
-const few = { f32: conv2dLanesFew, half: conv2dLanesFewHalf, packed: conv2dLanesFewPacked };
+/** How kernels read: buffers; the first operand (x, or dy backward) from an image; both. */
+type Reading = "buffers" | "image" | "images";
 
-export const lanes: ConvolutionFamily = {
-  name: "lanes",
-  half: true,
-
-  // Lanes compute 32 columns at a time (output channels, or input channels backwards), so few of them waste most of the work; and
-  // they find pixels by float32 division, exact below 2^20.
-  cost({ info }, shape, direction) {
-    const { batch, input, c, k, groups, window: { output, stride } } = shape;
-    if (info.subgroupSize !== 8 || !info.features.includes("subgroups") || groups !== 1) return Infinity;
-    const pixels = batch * Math.max(input[0] * input[1], output[0] * output[1]);
-    if (pixels > 16 * maxGroups || stride[0] * stride[1] > maxGroups || filterColumns(shape) > maxGroups) return Infinity;
-    return (direction === "backwardX" ? c : k) < 8 ? Infinity : 4 * flopsOf(shape);
-  },
-
-  forward(shape, x, weight, bias) {
-    const y = empty(x.device, [shape.batch, ...shape.window.output, shape.k], { dtype: dtypeOf(shape) });
-    const { kernels, rows } = kernelsFor(x.device, shape, y.size / shape.k);
-    const grid = [Math.ceil(y.size / shape.k / rows), Math.ceil(shape.k / columns), 1] as const;
-    launch(kernels.forward, { x, w: weight, bias: bias ?? weight, y, params: paramsOf(shape, bias !== null) }, grid, { flops: flopsOf(shape) });
-    return y;
-  },
-
-  backwardX(shape, dy, weight, bias) {
-    const dx = empty(dy.device, [shape.batch, ...shape.input, shape.c], { dtype: dtypeOf(shape) });
-    const [down, across] = shape.window.stride;
-    const phase = shape.batch * Math.ceil(shape.input[0] / down) * Math.ceil(shape.input[1] / across);
-    const { kernels, rows } = kernelsFor(dy.device, shape, phase);
-    const grid = [Math.ceil(phase / rows), Math.ceil(shape.c / columns), down * across] as const;
-    launch(kernels.backwardX, { w: weight, bias: bias ?? weight, dy, dx, params: paramsOf(shape, bias !== null) }, grid, { flops: flopsOf(shape) });
-    return dx;
-  },
-
-  backwardWeight(shape, x, dy) {
-    const { slice, slices } = lanesSlices(shape);
-    const kernels = isWide(shape) ? twinFor(x.device, dtypeOf(shape), many) : conv2dLanesNarrow;
-    const grid = [filterRows(shape), filterColumns(shape), slices] as const;
-    return sumOfSlices(x, slices, [shape.k, ...shape.window.kernel, shape.c], (partial) =>
-      launch(kernels.backwardWeight, { x, dy, partial, params: paramsOf(shape, false, slice) }, grid, { flops: flopsOf(shape) }));
-  },
+const many = {
+  buffers: { f32: conv2dLanes, half: conv2dLanesHalf, packed: conv2dLanesPacked },
+  image: { f32: conv2dLanesImage, half: conv2dLanesHalfImage, packed: conv2dLanesPackedImage },
+  images: { f32: conv2dLanesImages, half: conv2dLanesHalfImages, packed: conv2dLanesPackedImages },
 };
+const few = {
+  buffers: { f32: conv2dLanesFew, half: conv2dLanesFewHalf, packed: conv2dLanesFewPacked },
+  image: { f32: conv2dLanesFewImage, half: conv2dLanesFewHalfImage, packed: conv2dLanesFewPackedImage },
+  images: { f32: conv2dLanesFewImages, half: conv2dLanesFewHalfImages, packed: conv2dLanesFewPackedImages },
+};
+
+/** A family whose kernels read as `readingOf` says for so many tiles of rows. */
+function family(name: string, cost: ConvolutionFamily["cost"], readingOf: (tiles: number) => Reading): ConvolutionFamily {
+  /** The kernels for so many pixels, and how many tiles of how many of these: 16 where tiles of 32 would leave much of the last one empty. */
+  const kernelsFor = (device: Device, shape: Convolution, pixels: number) => {
+    const halves = Math.ceil(pixels / 16);
+    const isFew = !isWide(shape) || (halves % 2 === 1 && halves < 9);
+    const tiles = isFew ? halves : Math.ceil(halves / 2);
+    return { tiles, kernels: isWide(shape) ? twinFor(device, dtypeOf(shape), (isFew ? few : many)[readingOf(tiles)]) : conv2dLanesNarrow };
+  };
+  return {
+    name,
+    half: true,
+    cost,
+
+    forward(shape, x, weight, bias) {
+      const y = empty(x.device, [shape.batch, ...shape.window.output, shape.k], { dtype: dtypeOf(shape) });
+      const { kernels, tiles } = kernelsFor(x.device, shape, y.size / shape.k);
+      const grid = [tiles, Math.ceil(shape.k / columns), 1] as const;
+      launch(kernels.forward, { x, w: weight, bias: bias ?? weight, y, params: paramsOf(shape, bias !== null) }, grid, { flops: flopsOf(shape) });
+      return y;
+    },
+
+    backwardX(shape, dy, weight, bias) {
+      const dx = empty(dy.device, [shape.batch, ...shape.input, shape.c], { dtype: dtypeOf(shape) });
+      const [down, across] = shape.window.stride;
+      const phase = shape.batch * Math.ceil(shape.input[0] / down) * Math.ceil(shape.input[1] / across);
+      const { kernels, tiles } = kernelsFor(dy.device, shape, phase);
+      const grid = [tiles, Math.ceil(shape.c / columns), down * across] as const;
+      launch(kernels.backwardX, { w: weight, bias: bias ?? weight, dy, dx, params: paramsOf(shape, bias !== null) }, grid, { flops: flopsOf(shape) });
+      return dx;
+    },
+
+    backwardWeight(shape, x, dy) {
+      const { slice, slices } = lanesSlices(shape);
+      const reading = readingOf(Infinity) === "buffers" ? "buffers" : "images";
+      const kernels = isWide(shape) ? twinFor(x.device, dtypeOf(shape), many[reading]) : conv2dLanesNarrow;
+      const grid = [filterRows(shape), filterColumns(shape), slices] as const;
+      return sumOfSlices(x, slices, [shape.k, ...shape.window.kernel, shape.c], (partial) =>
+        launch(kernels.backwardWeight, { x, dy, partial, params: paramsOf(shape, false, slice) }, grid, { flops: flopsOf(shape) }));
+    },
+  };
+}
+
+// Lanes compute 32 columns at a time (output channels, or input channels backwards), so few of them waste most of the work; and
+// they find pixels by float32 division, exact below 2^20.
+function isAble({ info }: Hardware, shape: Convolution, direction: Direction): boolean {
+  const { batch, input, c, k, groups, window: { output, stride } } = shape;
+  if (info.subgroupSize !== 8 || !info.features.includes("subgroups") || groups !== 1) return false;
+  const pixels = batch * Math.max(input[0] * input[1], output[0] * output[1]);
+  if (pixels > 16 * maxGroups || stride[0] * stride[1] > maxGroups || filterColumns(shape) > maxGroups) return false;
+  return (direction === "backwardX" ? c : k) >= 8;
+}
+
+export const lanes = family("lanes", (device, shape, direction) => (isAble(device, shape, direction) ? 4 * flopsOf(shape) : Infinity), () => "buffers");
+
+/** Each tile reads all filters: they are worth a copy if there are two. */
+export const lanesImages = family("lanes-images", imagesCost, (tiles) => (tiles < 2 ? "image" : "images"));
+
+/** A FLOP is cheaper by what loads take less; what a byte's copy costs stands against it. */
+function imagesCost(device: Hardware, shape: Convolution, direction: Direction): number {
+  const { x, dy, weight } = bytesOf(shape);
+  const operands = { forward: [x, weight], backwardX: [dy, weight], backwardWeight: [x, dy] }[direction];
+  if (!device.info.software || !isWide(shape) || !isAble(device, shape, direction) || operands.some((bytes) => !imageSize(bytes, texelOf(shape)))) return Infinity;
+  return 3 * flopsOf(shape) + 8 * operands.reduce((a, b) => a + b);
+}
+
+const texelOf = (shape: Convolution) => (dtypeOf(shape) === "f32" ? "rgba32float" : "rg32uint");
+
+function bytesOf(shape: Convolution): { x: number; dy: number; weight: number } {
+  const { batch, input, c, k, window: { output, kernel } } = shape;
+  const size = dtypeOf(shape) === "f32" ? 4 : 2;
+  return { x: size * batch * input[0] * input[1] * c, dy: size * batch * output[0] * output[1] * k, weight: size * k * kernel[0] * kernel[1] * c };
+}
 
 /**
  * How the sum over output pixels of a filter's gradient is cut: about 96 workgroups in all, slices of a multiple of 4 pixels and
@@ -73,13 +121,6 @@ export function lanesSlices(shape: Convolution): { slice: number; slices: number
 
 const isWide = ({ c, k }: Convolution): boolean => c % 4 === 0 && k % 4 === 0;
 
-/** The kernels for so many pixels, and how many of these a workgroup takes: 16 where tiles of 32 would leave much of the last one empty. */
-function kernelsFor(device: Device, shape: Convolution, pixels: number) {
-  if (!isWide(shape)) return { kernels: conv2dLanesNarrow, rows: 16 };
-  const halves = Math.ceil(pixels / 16);
-  return halves % 2 === 1 && halves < 9 ? { kernels: twinFor(device, dtypeOf(shape), few), rows: 16 } : { kernels: twinFor(device, dtypeOf(shape), many), rows: 32 };
-}
-
 /** Tiles down a filter. */
 const filterRows = (shape: Convolution): number => Math.ceil(shape.k / (isWide(shape) ? 32 : 16));
 
@@ -89,7 +130,9 @@ export function filterColumns(shape: Convolution): number {
   return isWide(shape) ? r * s * Math.ceil(c / columns) : Math.ceil((r * s * c) / columns);
 }
 
-function paramsOf({ batch, input, c, k, window }: Convolution, hasBias: boolean, slice = 4) {
-  const { output, kernel, stride, dilation, padding: { top, left } } = window;
-  return { input, output, kernel, stride, dilation, padding: [top, left], batch, c, k, has_bias: hasBias ? 1 : 0, slice };
+function paramsOf(shape: Convolution, hasBias: boolean, slice = 4) {
+  const { batch, input, c, k, window: { output, kernel, stride, dilation, padding: { top, left } } } = shape;
+  const { x, dy, weight } = bytesOf(shape);
+  const row = (bytes: number) => imageRow(bytes, texelOf(shape));
+  return { input, output, kernel, stride, dilation, padding: [top, left], batch, c, k, has_bias: hasBias ? 1 : 0, slice, x_row: row(x), w_row: row(weight), dy_row: row(dy) };
 }
