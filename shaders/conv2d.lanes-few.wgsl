@@ -14,9 +14,6 @@ fn wide(v: stored) -> vec4f { return v; } // .half: fn wide(v: stored) -> vec4f 
 fn narrow(v: vec4f) -> stored { return v; } // .half: fn narrow(v: vec4f) -> stored { return bitcast<vec2u>(vec4<f16>(v)); }
 // .packed: fn narrow(v: vec4f) -> stored { return vec2u(pack2x16float(v.xy), pack2x16float(v.zw)); }
 
-alias image = texture_storage_2d<rgba32float, read>; // .half: texture_storage_2d<rg32uint, read> // .packed: texture_storage_2d<rg32uint, read>
-fn texel(v: vec4f) -> vec4f { return v; } // .half: fn texel(v: vec4u) -> vec4f { return wide(v.xy); } // .packed: fn texel(v: vec4u) -> vec4f { return wide(v.xy); }
-
 override WORKGROUP: u32 = 8;
 
 struct Params {
@@ -52,11 +49,11 @@ fn pixel(m: u32, height: u32, width: u32) -> Pixel {
   return Pixel(n, line - n * height, m - line * width);
 }
 
-@group(0) @binding(1) var<storage, read> x: array<stored>; // .images: @group(0) @binding(1) var x: image; // .image: @group(0) @binding(1) var x: image;
-fn x_at(i: u32) -> vec4f { return wide(x[i]); } // .images: fn x_at(i: u32) -> vec4f { return texel(textureLoad(x, vec2u(i & params.x_row.x, i >> params.x_row.y))); }
-// .image: fn x_at(i: u32) -> vec4f { return texel(textureLoad(x, vec2u(i & params.x_row.x, i >> params.x_row.y))); }
-@group(0) @binding(2) var<storage, read> w: array<stored>; // .images: @group(0) @binding(2) var w: image;
-fn w_at(i: u32) -> vec4f { return wide(w[i]); } // .images: fn w_at(i: u32) -> vec4f { return texel(textureLoad(w, vec2u(i & params.w_row.x, i >> params.w_row.y))); }
+@group(0) @binding(1) var<storage, read> x: array<stored>; // .images: @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>; // .image: @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
+fn x_at(i: u32) -> vec4f { return wide(x[i]); } // .images: fn x_at(i: u32) -> vec4f { return textureLoad(x, vec2u(i & params.x_row.x, i >> params.x_row.y)); }
+// .image: fn x_at(i: u32) -> vec4f { return textureLoad(x, vec2u(i & params.x_row.x, i >> params.x_row.y)); }
+@group(0) @binding(2) var<storage, read> w: array<stored>; // .images: @group(0) @binding(2) var w: texture_storage_2d<rgba32float, read>;
+fn w_at(i: u32) -> vec4f { return wide(w[i]); } // .images: fn w_at(i: u32) -> vec4f { return textureLoad(w, vec2u(i & params.w_row.x, i >> params.w_row.y)); }
 @group(0) @binding(3) var<storage, read> bias: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> y: array<stored>;
 
@@ -118,9 +115,9 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id
   }
 }
 
-@group(0) @binding(5) var<storage, read> dy: array<stored>; // .images: @group(0) @binding(5) var dy: image; // .image: @group(0) @binding(5) var dy: image;
-fn dy_at(i: u32) -> vec4f { return wide(dy[i]); } // .images: fn dy_at(i: u32) -> vec4f { return texel(textureLoad(dy, vec2u(i & params.dy_row.x, i >> params.dy_row.y))); }
-// .image: fn dy_at(i: u32) -> vec4f { return texel(textureLoad(dy, vec2u(i & params.dy_row.x, i >> params.dy_row.y))); }
+@group(0) @binding(5) var<storage, read> dy: array<stored>; // .images: @group(0) @binding(5) var dy: texture_storage_2d<rgba32float, read>; // .image: @group(0) @binding(5) var dy: texture_storage_2d<rgba32float, read>;
+fn dy_at(i: u32) -> vec4f { return wide(dy[i]); } // .images: fn dy_at(i: u32) -> vec4f { return textureLoad(dy, vec2u(i & params.dy_row.x, i >> params.dy_row.y)); }
+// .image: fn dy_at(i: u32) -> vec4f { return textureLoad(dy, vec2u(i & params.dy_row.x, i >> params.dy_row.y)); }
 @group(0) @binding(6) var<storage, read_write> dx: array<stored>;
 
 @compute @workgroup_size(WORKGROUP)

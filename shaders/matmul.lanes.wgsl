@@ -11,7 +11,8 @@
 //
 // Tiling as in conv2d.lanes-few.wgsl: a workgroup is one subgroup and owns 16 rows x 32 columns, a lane four adjacent columns; four
 // k a turn take six vec4 loads and 256 multiply-adds. The rows' values are loaded once, each lane its own, and handed out by
-// shuffles. Nothing is packed. No workgroup memory and no barrier: the driver would run the whole module as coroutines.
+// shuffles. Nothing is packed. No workgroup memory and no barrier: the driver would run the whole module as coroutines. The twin .images
+// reads both matrices from images, as conv2d.lanes.wgsl says.
 
 enable subgroups;
 
@@ -29,11 +30,16 @@ struct Params {
   stride_a: u32,   // floats, a multiple of four
   stride_b: u32,
   slice: u32,
+  // of images, whose rows have a power of two texels: that less one, and its logarithm
+  a_row: vec2u,
+  b_row: vec2u,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> a: array<stored>;
-@group(0) @binding(2) var<storage, read> b: array<stored>;
+@group(0) @binding(1) var<storage, read> a: array<stored>; // .images: @group(0) @binding(1) var a: texture_storage_2d<rgba32float, read>;
+fn a_from(i: u32) -> vec4f { return wide(a[i]); } // .images: fn a_from(i: u32) -> vec4f { return textureLoad(a, vec2u(i & params.a_row.x, i >> params.a_row.y)); }
+@group(0) @binding(2) var<storage, read> b: array<stored>; // .images: @group(0) @binding(2) var b: texture_storage_2d<rgba32float, read>;
+fn b_from(i: u32) -> vec4f { return wide(b[i]); } // .images: fn b_from(i: u32) -> vec4f { return textureLoad(b, vec2u(i & params.b_row.x, i >> params.b_row.y)); }
 @group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
 
 /** What k a workgroup sums over: [begin, end). */
@@ -82,9 +88,9 @@ fn nn(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id: vec
   var t8 = vec4f(); var t9 = vec4f(); var t10 = vec4f(); var t11 = vec4f();
   var t12 = vec4f(); var t13 = vec4f(); var t14 = vec4f(); var t15 = vec4f();
   for (var i = depth.begin / 4u; i < depth.end / 4u; i++) {
-    let a0 = wide(a[a0_at + i]);
-    let a1 = wide(a[a1_at + i]);
-    let f = mat4x4f(wide(b[b_at]), wide(b[b_at + n4]), wide(b[b_at + 2u * n4]), wide(b[b_at + 3u * n4]));
+    let a0 = a_from(a0_at + i);
+    let a1 = a_from(a1_at + i);
+    let f = mat4x4f(b_from(b_at), b_from(b_at + n4), b_from(b_at + 2u * n4), b_from(b_at + 3u * n4));
     b_at += params.n;
     t0 += f * subgroupShuffle(a0, 0u); t1 += f * subgroupShuffle(a0, 1u);
     t2 += f * subgroupShuffle(a0, 2u); t3 += f * subgroupShuffle(a0, 3u);
@@ -116,9 +122,9 @@ fn nt(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id: vec
   var t8 = vec4f(); var t9 = vec4f(); var t10 = vec4f(); var t11 = vec4f();
   var t12 = vec4f(); var t13 = vec4f(); var t14 = vec4f(); var t15 = vec4f();
   for (var i = depth.begin / 4u; i < depth.end / 4u; i++) {
-    let a0 = wide(a[a0_at + i]);
-    let a1 = wide(a[a1_at + i]);
-    let f = mat4x4f(wide(b[b_at + i]), wide(b[b_at + k4 + i]), wide(b[b_at + 2u * k4 + i]), wide(b[b_at + 3u * k4 + i]));
+    let a0 = a_from(a0_at + i);
+    let a1 = a_from(a1_at + i);
+    let f = mat4x4f(b_from(b_at + i), b_from(b_at + k4 + i), b_from(b_at + 2u * k4 + i), b_from(b_at + 3u * k4 + i));
     t0 += subgroupShuffle(a0, 0u) * f; t1 += subgroupShuffle(a0, 1u) * f;
     t2 += subgroupShuffle(a0, 2u) * f; t3 += subgroupShuffle(a0, 3u) * f;
     t4 += subgroupShuffle(a0, 4u) * f; t5 += subgroupShuffle(a0, 5u) * f;
@@ -153,9 +159,9 @@ fn tn(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id: vec
   for (var i = depth.begin; i < depth.end; i += 4u) {
     let k0 = i + (id.x >> 2u);
     let k1 = k0 + 2u;
-    let a0 = select(vec4f(), wide(a[a_at + min(k0, last) * m4]), k0 < depth.end);
-    let a1 = select(vec4f(), wide(a[a_at + min(k1, last) * m4]), k1 < depth.end);
-    let f = mat4x4f(wide(b[b_at + i * n4]), wide(b[b_at + min(i + 1u, last) * n4]), wide(b[b_at + min(i + 2u, last) * n4]), wide(b[b_at + min(i + 3u, last) * n4]));
+    let a0 = select(vec4f(), a_from(a_at + min(k0, last) * m4), k0 < depth.end);
+    let a1 = select(vec4f(), a_from(a_at + min(k1, last) * m4), k1 < depth.end);
+    let f = mat4x4f(b_from(b_at + i * n4), b_from(b_at + min(i + 1u, last) * n4), b_from(b_at + min(i + 2u, last) * n4), b_from(b_at + min(i + 3u, last) * n4));
     let q0 = transpose(mat4x4f(subgroupShuffle(a0, 0u), subgroupShuffle(a0, 4u),
                               subgroupShuffle(a1, 0u), subgroupShuffle(a1, 4u)));
     t0 += f * q0[0]; t1 += f * q0[1]; t2 += f * q0[2]; t3 += f * q0[3];
@@ -190,9 +196,9 @@ fn tt(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id: vec
   var t8 = vec4f(); var t9 = vec4f(); var t10 = vec4f(); var t11 = vec4f();
   var t12 = vec4f(); var t13 = vec4f(); var t14 = vec4f(); var t15 = vec4f();
   for (var i = depth.begin / 4u; i < depth.end / 4u; i++) {
-    let a0 = wide(a[a_at + i * params.m]);
-    let a1 = wide(a[a_at + i * params.m + 2u * m4]);
-    let f = mat4x4f(wide(b[b_at + i]), wide(b[b_at + k4 + i]), wide(b[b_at + 2u * k4 + i]), wide(b[b_at + 3u * k4 + i]));
+    let a0 = a_from(a_at + i * params.m);
+    let a1 = a_from(a_at + i * params.m + 2u * m4);
+    let f = mat4x4f(b_from(b_at + i), b_from(b_at + k4 + i), b_from(b_at + 2u * k4 + i), b_from(b_at + 3u * k4 + i));
     let q0 = transpose(mat4x4f(subgroupShuffle(a0, 0u), subgroupShuffle(a0, 4u),
                               subgroupShuffle(a1, 0u), subgroupShuffle(a1, 4u)));
     t0 += q0[0] * f; t1 += q0[1] * f; t2 += q0[2] * f; t3 += q0[3] * f;

@@ -45,7 +45,7 @@ export function storageEntries(kernel: Kernel, buffers: readonly Buffer[], image
   return kernel.bindings.map((binding, i) => {
     const buffer = buffers[i];
     if (!buffer) throw new Error(`internal: ${kernel.name}: no buffer for ${binding.name}.`);
-    if (binding.texel) return { binding: binding.index, resource: images[image++] as GPUTextureView };
+    if (binding.isImage) return { binding: binding.index, resource: images[image++] as GPUTextureView };
     const { gpu, offset } = buffer.memory;
     return { binding: binding.index, resource: { buffer: gpu, offset, size: buffer.bytes } };
   });

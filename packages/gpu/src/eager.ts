@@ -61,13 +61,13 @@ export class EagerBatch {
   #imagesOf(dispatch: Dispatch) {
     const { slots, operands } = layOutImages([dispatch]);
     return (operands[0] ?? []).map(({ buffer, size, slot }) => {
-      const { texel, width, height } = slots[slot] as (typeof slots)[number];
-      const key = `${slot} ${texel} ${width}`;
+      const { width, height } = slots[slot] as (typeof slots)[number];
+      const key = `${slot} ${width}`;
       let texture = this.#images.get(key);
       if (!texture || texture.height < height) {
         this.flush(); // commands that use the old one
         if (texture) this.#memory.destroyImage(texture);
-        texture = this.#memory.createImage({ texel, width, height }, `eager image ${key}`);
+        texture = this.#memory.createImage({ width, height }, `eager image ${key}`);
         this.#images.set(key, texture);
       }
       return { texture, copy: imageCopy(buffer, size, texture) };

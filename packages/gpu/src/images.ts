@@ -5,13 +5,12 @@
 // Texels lie in a row after another, as many rows as it takes. A row has a power of two texels, so that a shader finds texel i at
 // (i & width - 1, i >> log2 width), and a whole number of rows is the whole buffer.
 
-import type { Binding } from "@roentgen/kernels";
 import type { Buffer } from "./buffer.ts";
 import type { Dispatch } from "./dispatch.ts";
 
-type Texel = NonNullable<Binding["texel"]>;
-
-export const texelBytes: Readonly<Record<Texel, number>> = { rgba32float: 16, rg32uint: 8 };
+/** What images are made of: four f32 a texel. */
+export const texel = "rgba32float";
+const texelBytes = 16;
 
 /** Rows of this many texels suit most tensors, so that most share a texture. */
 const usualWidth = 1024;
@@ -26,18 +25,18 @@ export interface ImageSize {
 }
 
 /** How so many bytes lie in an image; null where no rows of equal length hold them: fewer than 256 bytes at a time, or too many. */
-export function imageSize(bytes: number, texel: Texel): ImageSize | null {
-  const texels = bytes / texelBytes[texel];
+export function imageSize(bytes: number): ImageSize | null {
+  const texels = bytes / texelBytes;
   const even = largestPowerOfTwoIn(texels);
   const wanted = Math.max(usualWidth, 2 ** Math.ceil(Math.log2(texels / longestAxis)));
   const width = Math.min(even, wanted);
-  const fits = Number.isInteger(texels) && (width * texelBytes[texel]) % rowBytes === 0 && width <= longestAxis && texels / width <= longestAxis;
+  const fits = Number.isInteger(texels) && (width * texelBytes) % rowBytes === 0 && width <= longestAxis && texels / width <= longestAxis;
   return fits ? { width, height: texels / width } : null;
 }
 
 /** What a shader wants to know of an image's rows: [width - 1, log2 width]. Zeros for what is no image. */
-export function imageRow(bytes: number, texel: Texel): readonly [number, number] {
-  const size = imageSize(bytes, texel);
+export function imageRow(bytes: number): readonly [number, number] {
+  const size = imageSize(bytes);
   return size ? [size.width - 1, Math.log2(size.width)] : [0, 0];
 }
 
@@ -46,11 +45,6 @@ const largestPowerOfTwoIn = (n: number): number => {
   while (power < longestAxis && n % (2 * power) === 0) power *= 2;
   return power;
 };
-
-/** A texture that several operands use in turn. */
-export interface ImageSlot extends ImageSize {
-  readonly texel: Texel;
-}
 
 export interface Operand {
   readonly buffer: Buffer;
@@ -61,7 +55,8 @@ export interface Operand {
 }
 
 export interface ImageLayout {
-  readonly slots: readonly ImageSlot[];
+  /** Textures that operands use in turn. */
+  readonly slots: readonly ImageSize[];
   readonly bytes: number;
   /** Of each dispatch, its operands that are images, in the order of its bindings. */
   readonly operands: readonly (readonly Operand[])[];
@@ -69,19 +64,19 @@ export interface ImageLayout {
 
 /** Gives the images of a list of dispatches their textures: of those with rows of one length, the one that was used longest ago. */
 export function layOutImages(dispatches: readonly Pick<Dispatch, "kernel" | "label" | "buffers">[]): ImageLayout {
-  const slots: { texel: Texel; width: number; height: number; holds: Buffer | null; usedAt: number }[] = [];
+  const slots: { width: number; height: number; holds: Buffer | null; usedAt: number }[] = [];
   const operands = dispatches.map(({ kernel, label, buffers }, at) => {
     const mine: Operand[] = [];
-    for (const [i, { texel, name }] of kernel.bindings.entries()) {
+    for (const [i, { isImage, name }] of kernel.bindings.entries()) {
       const buffer = buffers[i];
-      if (!texel || !buffer) continue;
-      const size = imageSize(buffer.bytes, texel);
+      if (!isImage || !buffer) continue;
+      const size = imageSize(buffer.bytes);
       if (!size) throw new Error(`internal: ${label}: ${name}, ${buffer.bytes} bytes, cannot be an image.`);
-      const alike = slots.filter((s) => s.texel === texel && s.width === size.width);
+      const alike = slots.filter((s) => s.width === size.width);
       let slot = alike.find((s) => s.holds !== null && isSame(s.holds, buffer));
       const copied = !slot;
       slot ??= alike.length < imagesOfOne ? undefined : alike.filter((s) => s.usedAt < at).sort((a, b) => a.usedAt - b.usedAt)[0];
-      if (!slot) slots.push((slot = { texel, width: size.width, height: 0, holds: null, usedAt: at }));
+      if (!slot) slots.push((slot = { width: size.width, height: 0, holds: null, usedAt: at }));
       Object.assign(slot, { height: Math.max(slot.height, size.height), holds: buffer, usedAt: at });
       mine.push({ buffer, size, slot: slots.indexOf(slot), copied });
     }
@@ -97,7 +92,7 @@ export function layOutImages(dispatches: readonly Pick<Dispatch, "kernel" | "lab
 /** A dispatch reads at most two images, so two of each kind do; more would let more be read again without a copy. */
 const imagesOfOne = 2;
 
-export const imageBytes = ({ width, height, texel }: ImageSlot): number => width * height * texelBytes[texel];
+export const imageBytes = ({ width, height }: ImageSize): number => width * height * texelBytes;
 
 function isSame(a: Buffer, b: Buffer): boolean {
   const [x, y] = [a.root, b.root];
@@ -113,5 +108,5 @@ export interface ImageCopy {
 
 export function imageCopy(buffer: Buffer, { width, height }: ImageSize, texture: GPUTexture): ImageCopy {
   const { gpu, offset } = buffer.memory;
-  return { source: { buffer: gpu, offset, bytesPerRow: width * texelBytes[texture.format as Texel] }, destination: { texture }, size: [width, height] };
+  return { source: { buffer: gpu, offset, bytesPerRow: width * texelBytes }, destination: { texture }, size: [width, height] };
 }

@@ -1,6 +1,6 @@
 import { OutOfMemoryError } from "@roentgen/core";
 import { readableBytes } from "./failure.ts";
-import { imageBytes, type ImageSlot } from "./images.ts";
+import { imageBytes, type ImageSize, texel } from "./images.ts";
 
 /** The device's memory: what is held, what is idle and may be used again, and how much is allowed. Knows whole GPUBuffers and textures only. */
 export class Memory {
@@ -56,14 +56,14 @@ export class Memory {
   }
 
   /** A new texture that buffers are copied into. Throws OutOfMemoryError past the budget. */
-  createImage(slot: ImageSlot, label: string): GPUTexture {
-    this.require(imageBytes(slot), label, "Use a smaller batch or input size, or a larger budget.");
-    this.#heldBytes += imageBytes(slot);
-    return this.#gpu.createTexture({ label, size: [slot.width, slot.height], format: slot.texel, usage: GPUTextureUsage.STORAGE_BINDING | GPUTextureUsage.COPY_DST });
+  createImage(size: ImageSize, label: string): GPUTexture {
+    this.require(imageBytes(size), label, "Use a smaller batch or input size, or a larger budget.");
+    this.#heldBytes += imageBytes(size);
+    return this.#gpu.createTexture({ label, size: [size.width, size.height], format: texel, usage: GPUTextureUsage.STORAGE_BINDING | GPUTextureUsage.COPY_DST });
   }
 
   destroyImage(texture: GPUTexture): void {
-    this.#heldBytes -= imageBytes({ width: texture.width, height: texture.height, texel: texture.format as ImageSlot["texel"] });
+    this.#heldBytes -= imageBytes(texture);
     texture.destroy();
   }
 

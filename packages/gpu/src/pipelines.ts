@@ -1,5 +1,6 @@
 import { ShaderError } from "@roentgen/core";
 import type { Kernel } from "@roentgen/kernels";
+import { texel } from "./images.ts";
 
 /** A compiled kernel. The layout is explicit, so that a bind group outlives a change of pipeline and binds unused buffers too. */
 export interface Pipeline {
@@ -110,13 +111,13 @@ export class Pipelines {
   }
 
   #layout(kernel: Kernel): { group: GPUBindGroupLayout; pipeline: GPUPipelineLayout } {
-    const face = `${kernel.params ? "u" : "-"} ${kernel.bindings.map((b) => `${b.index}${b.texel ?? (b.access === "read" ? "r" : "w")}`).join(" ")}`;
+    const face = `${kernel.params ? "u" : "-"} ${kernel.bindings.map((b) => `${b.index}${b.isImage ? "i" : b.access === "read" ? "r" : "w"}`).join(" ")}`;
     let layout = this.#layouts.get(face);
     if (!layout) {
       const entries: GPUBindGroupLayoutEntry[] = kernel.bindings.map((b) => ({
         binding: b.index,
         visibility: GPUShaderStage.COMPUTE,
-        ...(b.texel ? { storageTexture: { access: "read-only", format: b.texel } } : { buffer: { type: b.access === "read" ? "read-only-storage" : "storage" } }),
+        ...(b.isImage ? { storageTexture: { access: "read-only", format: texel } } : { buffer: { type: b.access === "read" ? "read-only-storage" : "storage" } }),
       }));
       if (kernel.params) entries.unshift({ binding: 0, visibility: GPUShaderStage.COMPUTE, buffer: { type: "uniform" } });
       const group = this.#gpu.createBindGroupLayout({ label: face, entries });

@@ -34,15 +34,11 @@ function scalarOf(type: TypeInfo, where: string): Binding["element"] {
   return scalar;
 }
 
-/** What a texel of an image holds. */
-const texels: Record<string, Binding["element"]> = { rgba32float: "f32", rg32uint: "f16" };
-
 /** A buffer that is read as the texels of a texture. */
 function imageOf(variable: VariableInfo, where: string): Binding {
-  const texel = (variable.type as { format?: TypeInfo | null }).format?.name ?? "";
-  const element = texels[texel];
-  if (variable.type.name !== "texture_storage_2d" || variable.access !== "read" || !element) throw new Error(`${where}: ${variable.name} is no texture_storage_2d<${Object.keys(texels).join(" or ")}, read>`);
-  return { name: variable.name, index: variable.binding, access: "read", element, texel: texel as NonNullable<Binding["texel"]> };
+  const texel = (variable.type as { format?: TypeInfo | null }).format?.name;
+  if (variable.type.name !== "texture_storage_2d" || variable.access !== "read" || texel !== "rgba32float") throw new Error(`${where}: ${variable.name} is no texture_storage_2d<rgba32float, read>`);
+  return { name: variable.name, index: variable.binding, access: "read", element: "f32", isImage: true };
 }
 
 /** What a storage buffer holds: in a packed twin, pairs of f16 lie in `stored`, a `vec2u` or a `u32`. */
@@ -134,7 +130,7 @@ function moduleText(stem: string, source: string, faces: Face[]): string {
 
 function snapshotLines(stem: string, faces: Face[]): string[] {
   return faces.map((face) => {
-    const bindings = face.bindings.map((b) => `${b.index}:${b.name}:${b.texel ?? b.element}${b.access === "read_write" ? "*" : ""}`).join(" ");
+    const bindings = face.bindings.map((b) => `${b.index}:${b.name}:${b.isImage ? "image" : b.element}${b.access === "read_write" ? "*" : ""}`).join(" ");
     const params = face.params ? face.params.fields.map((f) => `${f.name}:${f.type}${f.count > 1 ? `x${f.count}` : ""}`).join(" ") : "-";
     const overrides = Object.entries(face.overrides).map(([k, v]) => `${k}=${v}`).join(" ");
     return `${stem}.${face.entryPoint} | ${bindings} | ${params} | ${overrides}`;
@@ -148,32 +144,23 @@ const broken: string[] = [];
  * A shader, and its twins: the same text where a line says what stands in its place there. `// .half: <line>` after a line, or alone
  * on a line below it, is that line in the twin `<stem>.half`; after an alias, the type is enough: `alias lanes = vec4f; // .scalar: f32`.
  * Alone below an empty line, it is a line more. After `@compute`, `// .half: none` leaves the entry point out of the twin.
- * How a twin reads (`ways`) goes with how it stores: `<stem>.half.images` has the lines of both, and those of `// .half.images: <line>`.
  */
 function variantsOf(file: string): { file: string; stem: string; source: string; readable: string }[] {
   const stem = file.slice(0, -".wgsl".length);
   const text = readFileSync(join(shaders, file), "utf8");
-  const names = [...new Set([...text.matchAll(new RegExp(mark, "g"))].flatMap((match) => (match[1] ?? "").split(".")))];
-  const stored = [[], ...names.filter((name) => !ways.includes(name)).map((name) => [name])];
-  const twins = stored.flatMap((store) => [store, ...names.filter((name) => ways.includes(name)).map((way) => [...store, way])]);
-  return twins.map((of) => {
-    const source = of.length ? twin(text, of) : text;
-    return { file, stem: [stem, ...of].join("."), source, readable: readableOf(source, text) };
-  });
+  const names = new Set([...text.matchAll(new RegExp(mark, "g"))].map((match) => match[1] ?? ""));
+  const variants = [{ stem, source: text }, ...[...names].map((name) => ({ stem: `${stem}.${name}`, source: twin(text, name) }))];
+  return variants.map((variant) => ({ file, ...variant, readable: readableOf(variant.source, text) }));
 }
 
 /** A text with the same faces that wgsl_reflect can read: it knows no subgroup matrices, and a shader with these has a twin without. */
-const readableOf = (source: string, text: string): string => (source.includes("subgroup_matrix_") ? twin(text, ["emulated"]) : source);
+const readableOf = (source: string, text: string): string => (source.includes("subgroup_matrix_") ? twin(text, "emulated") : source);
 
 /** Of a twin, where it begins a text; the text ends at the next one. */
-const mark = /\/\/ \.([a-z][\w.]*): /;
+const mark = /\/\/ \.([a-z]\w*): /;
 
-/** Twins by how they read: their first operand from an image, or both. */
-const ways = ["image", "images"];
-
-function twin(source: string, names: readonly string[]): string {
+function twin(source: string, name: string): string {
   const lines: string[] = [];
-  const wanted = [names.join("."), ...names];
   let leftOut = false;
   for (const line of source.split("\n")) {
     if (leftOut) {
@@ -181,8 +168,8 @@ function twin(source: string, names: readonly string[]): string {
       continue;
     }
     const [code = "", ...texts] = line.split(mark);
-    const at = wanted.map((name) => texts.findIndex((text, i) => i % 2 === 0 && text === name)).find((i) => i >= 0) ?? -1;
-    const text = at >= 0 ? (texts[at + 1] ?? "").trim() : null;
+    const at = texts.indexOf(name);
+    const text = at >= 0 && at % 2 === 0 ? (texts[at + 1] ?? "").trim() : null;
     if (text === null) {
       if (code.trim() || texts.length === 0) lines.push(texts.length ? code.trimEnd() : line);
       continue;

@@ -12,8 +12,8 @@ export interface Binding {
   readonly index: number;
   readonly access: "read" | "read_write";
   readonly element: "f32" | "f16" | "u32" | "i32";
-  /** Set where the shader reads the buffer as an image, four elements a texel: who launches it copies the buffer into a texture first. */
-  readonly texel?: "rgba32float" | "rg32uint";
+  /** The shader reads the buffer as an image, a texture of four f32 a texel: who launches it copies the buffer there first. */
+  readonly isImage?: boolean;
 }
 
 /**

@@ -173,13 +173,17 @@ function planOf(device: Device, key: string, { name, compute }: Way, inputs: rea
   }, []);
 }
 
+/** Computations shorter than this are timed twice before they may be called hopeless: something else may have had the processor. */
+const shortMs = 50;
+
 /** The value, and the time of a second computation: the first may still compile. */
 async function once(device: Device, key: string, way: Way, inputs: readonly Tensor[]): Promise<{ value: Float32Array; firstMs: number }> {
   const step = planOf(device, key, way, inputs, 1);
   try {
     await step.build();
     const value = await step.run().floats();
-    return { value, firstMs: await timeOf(device, step) };
+    const firstMs = await timeOf(device, step);
+    return { value, firstMs: firstMs < shortMs ? Math.min(firstMs, await timeOf(device, step)) : firstMs };
   } finally {
     step.dispose();
   }

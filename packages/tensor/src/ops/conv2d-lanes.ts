@@ -4,53 +4,60 @@
 
 import { type Device, imageRow, imageSize, maxGroups } from "@roentgen/gpu";
 import {
-  conv2dLanes, conv2dLanesFew, conv2dLanesFewHalf, conv2dLanesFewHalfImage, conv2dLanesFewHalfImages, conv2dLanesFewImage, conv2dLanesFewImages,
-  conv2dLanesFewPacked, conv2dLanesFewPackedImage, conv2dLanesFewPackedImages, conv2dLanesHalf, conv2dLanesHalfImage, conv2dLanesHalfImages,
-  conv2dLanesImage, conv2dLanesImages, conv2dLanesNarrow, conv2dLanesPacked, conv2dLanesPackedImage, conv2dLanesPackedImages,
+  conv2dLanes, conv2dLanesFew, conv2dLanesFewHalf, conv2dLanesFewImage, conv2dLanesFewImages, conv2dLanesFewPacked, conv2dLanesHalf, conv2dLanesImage,
+  conv2dLanesImages, conv2dLanesNarrow, conv2dLanesPacked,
 } from "@roentgen/kernels";
 import type { Hardware } from "../choice.ts";
 import { launch } from "../op.ts";
 import { twinFor } from "../storage.ts";
-import { empty } from "../tensor.ts";
+import { empty, type Tensor } from "../tensor.ts";
 import { type Convolution, type ConvolutionFamily, type Direction, dtypeOf, flopsOf } from "./convolution.ts";
 import { sumOfSlices } from "./sum-slices.ts";
 
 /** Columns of results that a workgroup computes. */
 const columns = 32;
 
-/** How kernels read: buffers; the first operand (x, or dy backward) from an image; both. */
-type Reading = "buffers" | "image" | "images";
+type Wide = typeof conv2dLanes;
+type Narrow = typeof conv2dLanesNarrow;
 
-const many = {
-  buffers: { f32: conv2dLanes, half: conv2dLanesHalf, packed: conv2dLanesPacked },
-  image: { f32: conv2dLanesImage, half: conv2dLanesHalfImage, packed: conv2dLanesPackedImage },
-  images: { f32: conv2dLanesImages, half: conv2dLanesHalfImages, packed: conv2dLanesPackedImages },
-};
-const few = {
-  buffers: { f32: conv2dLanesFew, half: conv2dLanesFewHalf, packed: conv2dLanesFewPacked },
-  image: { f32: conv2dLanesFewImage, half: conv2dLanesFewHalfImage, packed: conv2dLanesFewPackedImage },
-  images: { f32: conv2dLanesFewImages, half: conv2dLanesFewHalfImages, packed: conv2dLanesFewPackedImages },
+/** Which kernels a family has for a tile of 32 rows or (`few`) of 16, if there are so many tiles, and for the gradient of filters. */
+interface Kernels {
+  readonly ofImage: (device: Device, shape: Convolution, few: boolean, tiles: number) => Pick<Wide, "forward" | "backwardX"> | Narrow;
+  readonly ofFilter: (device: Device, shape: Convolution) => Wide | Narrow;
+}
+
+const many = { f32: conv2dLanes, half: conv2dLanesHalf, packed: conv2dLanesPacked };
+const few = { f32: conv2dLanesFew, half: conv2dLanesFewHalf, packed: conv2dLanesFewPacked };
+
+const fromBuffers: Kernels = {
+  ofImage: (device, shape, isFew) => (isWide(shape) ? twinFor(device, dtypeOf(shape), isFew ? few : many) : conv2dLanesNarrow),
+  ofFilter: (device, shape) => (isWide(shape) ? twinFor(device, dtypeOf(shape), many) : conv2dLanesNarrow),
 };
 
-/** A family whose kernels read as `readingOf` says for so many tiles of rows. */
-function family(name: string, cost: ConvolutionFamily["cost"], readingOf: (tiles: number) => Reading): ConvolutionFamily {
-  /** The kernels for so many pixels, and how many tiles of how many of these: 16 where tiles of 32 would leave much of the last one empty. */
+/** Each tile reads all filters: they are worth a copy if there are two. */
+const fromImages: Kernels = {
+  ofImage: (_, __, isFew, tiles) => (tiles < 2 ? (isFew ? conv2dLanesFewImage : conv2dLanesImage) : isFew ? conv2dLanesFewImages : conv2dLanesImages),
+  ofFilter: () => conv2dLanesImages,
+};
+
+function family(name: string, half: boolean, cost: ConvolutionFamily["cost"], kernels: Kernels): ConvolutionFamily {
+  /** The kernels for so many pixels, and how many tiles these are: of 16 rows where tiles of 32 would leave much of the last one empty. */
   const kernelsFor = (device: Device, shape: Convolution, pixels: number) => {
     const halves = Math.ceil(pixels / 16);
     const isFew = !isWide(shape) || (halves % 2 === 1 && halves < 9);
     const tiles = isFew ? halves : Math.ceil(halves / 2);
-    return { tiles, kernels: isWide(shape) ? twinFor(device, dtypeOf(shape), (isFew ? few : many)[readingOf(tiles)]) : conv2dLanesNarrow };
+    return { tiles, ...kernels.ofImage(device, shape, isFew, tiles) };
   };
   return {
     name,
-    half: true,
+    half,
     cost,
 
     forward(shape, x, weight, bias) {
       const y = empty(x.device, [shape.batch, ...shape.window.output, shape.k], { dtype: dtypeOf(shape) });
-      const { kernels, tiles } = kernelsFor(x.device, shape, y.size / shape.k);
+      const { tiles, forward } = kernelsFor(x.device, shape, y.size / shape.k);
       const grid = [tiles, Math.ceil(shape.k / columns), 1] as const;
-      launch(kernels.forward, { x, w: weight, bias: bias ?? weight, y, params: paramsOf(shape, bias !== null) }, grid, { flops: flopsOf(shape) });
+      launch(forward, { x, w: weight, bias: bias ?? weight, y, params: paramsOf(shape, bias !== null, { x, weight }) }, grid, { flops: flopsOf(shape) });
       return y;
     },
 
@@ -58,19 +65,18 @@ function family(name: string, cost: ConvolutionFamily["cost"], readingOf: (tiles
       const dx = empty(dy.device, [shape.batch, ...shape.input, shape.c], { dtype: dtypeOf(shape) });
       const [down, across] = shape.window.stride;
       const phase = shape.batch * Math.ceil(shape.input[0] / down) * Math.ceil(shape.input[1] / across);
-      const { kernels, tiles } = kernelsFor(dy.device, shape, phase);
+      const { tiles, backwardX } = kernelsFor(dy.device, shape, phase);
       const grid = [tiles, Math.ceil(shape.c / columns), down * across] as const;
-      launch(kernels.backwardX, { w: weight, bias: bias ?? weight, dy, dx, params: paramsOf(shape, bias !== null) }, grid, { flops: flopsOf(shape) });
+      launch(backwardX, { w: weight, bias: bias ?? weight, dy, dx, params: paramsOf(shape, bias !== null, { dy, weight }) }, grid, { flops: flopsOf(shape) });
       return dx;
     },
 
     backwardWeight(shape, x, dy) {
       const { slice, slices } = lanesSlices(shape);
-      const reading = readingOf(Infinity) === "buffers" ? "buffers" : "images";
-      const kernels = isWide(shape) ? twinFor(x.device, dtypeOf(shape), many[reading]) : conv2dLanesNarrow;
+      const { backwardWeight } = kernels.ofFilter(x.device, shape);
       const grid = [filterRows(shape), filterColumns(shape), slices] as const;
       return sumOfSlices(x, slices, [shape.k, ...shape.window.kernel, shape.c], (partial) =>
-        launch(kernels.backwardWeight, { x, dy, partial, params: paramsOf(shape, false, slice) }, grid, { flops: flopsOf(shape) }));
+        launch(backwardWeight, { x, dy, partial, params: { ...paramsOf(shape, false, { x, dy }), slice } }, grid, { flops: flopsOf(shape) }));
     },
   };
 }
@@ -85,25 +91,22 @@ function isAble({ info }: Hardware, shape: Convolution, direction: Direction): b
   return (direction === "backwardX" ? c : k) >= 8;
 }
 
-export const lanes = family("lanes", (device, shape, direction) => (isAble(device, shape, direction) ? 4 * flopsOf(shape) : Infinity), () => "buffers");
+export const lanes = family("lanes", true, (device, shape, direction) => (isAble(device, shape, direction) ? 4 * flopsOf(shape) : Infinity), fromBuffers);
 
-/** Each tile reads all filters: they are worth a copy if there are two. */
-export const lanesImages = family("lanes-images", imagesCost, (tiles) => (tiles < 2 ? "image" : "images"));
+/** In f32 alone: f16 halves the loads, and images then save nothing. */
+export const lanesImages = family("lanes-images", false, imagesCost, fromImages);
 
 /** A FLOP is cheaper by what loads take less; what a byte's copy costs stands against it. */
 function imagesCost(device: Hardware, shape: Convolution, direction: Direction): number {
   const { x, dy, weight } = bytesOf(shape);
   const operands = { forward: [x, weight], backwardX: [dy, weight], backwardWeight: [x, dy] }[direction];
-  if (!device.info.software || !isWide(shape) || !isAble(device, shape, direction) || operands.some((bytes) => !imageSize(bytes, texelOf(shape)))) return Infinity;
+  if (!device.info.software || !isWide(shape) || !isAble(device, shape, direction) || operands.some((bytes) => !imageSize(bytes))) return Infinity;
   return 3 * flopsOf(shape) + 8 * operands.reduce((a, b) => a + b);
 }
 
-const texelOf = (shape: Convolution) => (dtypeOf(shape) === "f32" ? "rgba32float" : "rg32uint");
-
-function bytesOf(shape: Convolution): { x: number; dy: number; weight: number } {
-  const { batch, input, c, k, window: { output, kernel } } = shape;
-  const size = dtypeOf(shape) === "f32" ? 4 : 2;
-  return { x: size * batch * input[0] * input[1] * c, dy: size * batch * output[0] * output[1] * k, weight: size * k * kernel[0] * kernel[1] * c };
+/** Of operands in f32. */
+function bytesOf({ batch, input, c, k, window: { output, kernel } }: Convolution): { x: number; dy: number; weight: number } {
+  return { x: 4 * batch * input[0] * input[1] * c, dy: 4 * batch * output[0] * output[1] * k, weight: 4 * k * kernel[0] * kernel[1] * c };
 }
 
 /**
@@ -130,9 +133,8 @@ export function filterColumns(shape: Convolution): number {
   return isWide(shape) ? r * s * Math.ceil(c / columns) : Math.ceil((r * s * c) / columns);
 }
 
-function paramsOf(shape: Convolution, hasBias: boolean, slice = 4) {
+function paramsOf(shape: Convolution, hasBias: boolean, { x, dy, weight }: { readonly x?: Tensor; readonly dy?: Tensor; readonly weight?: Tensor }) {
   const { batch, input, c, k, window: { output, kernel, stride, dilation, padding: { top, left } } } = shape;
-  const { x, dy, weight } = bytesOf(shape);
-  const row = (bytes: number) => imageRow(bytes, texelOf(shape));
-  return { input, output, kernel, stride, dilation, padding: [top, left], batch, c, k, has_bias: hasBias ? 1 : 0, slice, x_row: row(x), w_row: row(weight), dy_row: row(dy) };
+  const row = (read: Tensor | undefined) => imageRow(read?.buffer.bytes ?? 0);
+  return { input, output, kernel, stride, dilation, padding: [top, left], batch, c, k, has_bias: hasBias ? 1 : 0, slice: 0, x_row: row(x), w_row: row(weight), dy_row: row(dy) };
 }

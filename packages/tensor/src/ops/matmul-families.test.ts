@@ -12,12 +12,13 @@ const guess = (info: typeof lavapipe, of: Product) => candidates(productTask({ i
 
 describe("the family of a matrix product", () => {
   it.each([
-    ["is lanes for subgroups of eight", lavapipe, shape(64, 64, 64), "lanes"],
+    ["is lanes that read images for subgroups of eight", lavapipe, shape(64, 64, 64), "lanes-images"],
+    ["is lanes where a matrix cannot be an image", lavapipe, shape(60, 68, 64), "lanes"],
     ["is plain for subgroups of another size", { ...lavapipe, subgroupSize: 32 }, shape(64, 64, 64), "plain"],
     ["is plain where the device lacks subgroups", { subgroupSize: 8, features: [] as string[] }, shape(64, 64, 64), "plain"],
     ["is plain for rows of b that are not in fours", lavapipe, shape(64, 64, 63), "plain"],
     ["is plain for rows of a that are not in fours", lavapipe, shape(64, 63, 64), "plain"],
-    ["is lanes for any k where neither matrix has rows of k", lavapipe, shape(64, 63, 64, { transposeA: true }), "lanes"],
+    ["is lanes for any k where neither matrix has rows of k", lavapipe, shape(64, 63, 64, { transposeA: true }), "lanes-images"],
     ["is plain where transposed rows of a are not in fours", lavapipe, shape(63, 64, 64, { transposeA: true }), "plain"],
     ["is plain for a batch of matrices that begin anywhere", lavapipe, shape(4, 5, 9, { batch: 2, transposeA: true }), "plain"],
     ["is plain for very many matrices", lavapipe, shape(8, 8, 8, { batch: 5000 }), "plain"],

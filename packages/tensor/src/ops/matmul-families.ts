@@ -2,14 +2,14 @@
 
 import { choose, type Hardware, type Task } from "../choice.ts";
 import { spec } from "../record.ts";
-import { lanes } from "./matmul-lanes.ts";
+import { lanes, lanesImages } from "./matmul-lanes.ts";
 import { matrix } from "./matmul-matrix.ts";
 import { plain } from "./matmul-plain.ts";
 import { tiled } from "./matmul-tiled.ts";
 import type { ComputeProduct, Product, ProductFamily } from "./product.ts";
 
 /** All there are. Another one is a line here. */
-export const families: readonly ProductFamily[] = [lanes, plain, ...tiled, ...matrix];
+export const families: readonly ProductFamily[] = [lanes, lanesImages, plain, ...tiled, ...matrix];
 
 /** A product, for every family that can compute it. */
 export function productTask(device: Hardware, product: Product): Task<ProductFamily> {
