@@ -5,35 +5,17 @@
 import { DeviceError, PlanError, ShaderError, type TypedArray, ValidationError } from "@roentgen/core";
 import { copy, copyScalar, type Kernel, type ParamValues } from "@roentgen/kernels";
 import { alignTo, Buffer, buffersIn, partAlignment } from "./buffer.ts";
+import { type DeviceInfo, noGpu } from "./device-info.ts";
 import { checkGrid, type Dispatch, flatGrid, type Grid } from "./dispatch.ts";
 import { EagerBatch } from "./eager.ts";
 import { asFailure, lostError } from "./failure.ts";
 import type { Joiner } from "./join.ts";
 import { Memory } from "./memory.ts";
+import { movableInto } from "./parts.ts";
 import { Pipelines } from "./pipelines.ts";
 import type { Plan } from "./plan.ts";
 import { profile, type Profile } from "./profile.ts";
 import type { TimingOptions } from "./timing.ts";
-
-/** What is known of the adapter, for reports and for the choice of kernels. */
-export interface DeviceInfo {
-  readonly vendor: string;
-  readonly architecture: string;
-  readonly device: string;
-  readonly description: string;
-  /** A driver that computes on the CPU: lavapipe, SwiftShader, WARP. */
-  readonly software: boolean;
-  /** Lanes of a subgroup if the adapter has subgroups of one size only, else 0. */
-  readonly subgroupSize: number;
-  /** The most lanes that a subgroup may have; absent without subgroups. */
-  readonly subgroupMaxSize?: number;
-  /** Matrices that subgroups multiply from f16 to f32, [m, n, k] for m x k by k x n; absent where Dawn offers none. */
-  readonly matrixSizes?: readonly (readonly [number, number, number])[];
-  readonly features: readonly string[];
-  readonly toggles: readonly string[];
-  /** How the device was reached: "node" (Dawn), "browser", or "none". */
-  readonly platform: "node" | "browser" | "none";
-}
 
 export interface DeviceOptions {
   /** Refuse to hold more than this many bytes. Default: no limit of ours. */
@@ -157,8 +139,9 @@ export class Device {
     if (memory) this.memory.giveBack(memory);
   }
 
-  /** Returns the pool's idle memory to the driver. */
+  /** Returns the pool's idle memory to the driver, and textures that eager work used. */
   trim(): void {
+    this.#batch?.trim();
     this.#memory?.trim();
   }
 
@@ -378,24 +361,6 @@ function present<T>(part: T | null, what: string): T {
   return part;
 }
 
-/**
- * Buffers that may become parts of one whole: virtual, written by the recording itself (not an input), no part already, given
- * once, and never read by a dispatch that writes another of them, since one buffer cannot be bound both ways.
- */
-function movableInto(buffers: readonly Buffer[], dispatches: readonly Dispatch[]): Set<Buffer> {
-  const candidates = new Set(buffers.filter((b, i) => b.isVirtual && b.root.buffer === b && buffers.indexOf(b) === i && buffers.lastIndexOf(b) === i));
-  const written = new Set<Buffer>();
-  const tied = new Set<Buffer>();
-  for (const { kernel, buffers: bound } of dispatches) {
-    const among = bound.map((buffer, i) => ({ buffer, writes: kernel.bindings[i]?.access === "read_write" })).filter(({ buffer }) => candidates.has(buffer));
-    for (const { buffer, writes } of among) {
-      if (writes) written.add(buffer);
-      else if (among.some((other) => other.writes)) tied.add(buffer);
-    }
-  }
-  return new Set([...candidates].filter((b) => written.has(b) && !tied.has(b)));
-}
-
 function padded(data: ArrayBufferView): ArrayBufferView {
   if (data.byteLength % 4 === 0) return data;
   const whole = new Uint8Array(alignTo(data.byteLength, 4));
@@ -404,5 +369,4 @@ function padded(data: ArrayBufferView): ArrayBufferView {
 }
 
 /** A device that records and plans without a GPU. */
-export const nullDevice = (): Device =>
-  new Device(null, { vendor: "none", architecture: "none", device: "none", description: "no GPU: records and plans only", software: true, subgroupSize: 0, features: [], toggles: [], platform: "none" });
+export const nullDevice = (): Device => new Device(null, noGpu);

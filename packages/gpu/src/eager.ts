@@ -58,6 +58,13 @@ export class EagerBatch {
     this.#used = 0;
   }
 
+  /** Gives textures back. */
+  trim(): void {
+    this.flush();
+    for (const texture of this.#images.values()) this.#memory.destroyImage(texture);
+    this.#images.clear();
+  }
+
   #imagesOf(dispatch: Dispatch) {
     const { slots, operands } = layOutImages([dispatch]);
     return (operands[0] ?? []).map(({ buffer, size, slot }) => {

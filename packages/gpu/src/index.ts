@@ -1,6 +1,7 @@
 export { type BarrierProbe, barriersAreCostly, probeBarriers } from "./barriers.ts";
 export { alignTo, Buffer, buffersIn, partAlignment } from "./buffer.ts";
-export { Device, type DeviceInfo, type DeviceOptions, type LaunchOptions, nullDevice, type Recording } from "./device.ts";
+export { Device, type DeviceOptions, type LaunchOptions, nullDevice, type Recording } from "./device.ts";
+export type { DeviceInfo } from "./device-info.ts";
 export { type Ceilings, type CeilingSample, measureCeilings } from "./ceilings.ts";
 export { type Dispatch, flatGrid, type Grid, maxGroups } from "./dispatch.ts";
 export { readableBytes } from "./failure.ts";

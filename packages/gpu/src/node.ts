@@ -1,7 +1,8 @@
 import { totalmem } from "node:os";
 import { DeviceError } from "@roentgen/core";
 import { create, globals } from "webgpu";
-import type { Device, DeviceInfo } from "./device.ts";
+import type { Device } from "./device.ts";
+import type { DeviceInfo } from "./device-info.ts";
 import { describe, openOn } from "./open.ts";
 
 export interface NodeOptions {

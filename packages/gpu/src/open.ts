@@ -1,5 +1,6 @@
 import { DeviceError } from "@roentgen/core";
-import { Device, type DeviceInfo, type DeviceOptions } from "./device.ts";
+import { Device, type DeviceOptions } from "./device.ts";
+import type { DeviceInfo } from "./device-info.ts";
 import { insidePasses } from "./timing.ts";
 
 // The last two are not in the standard. Dawn offers the first of them in native mode, on adapters that have matrix units.

@@ -29,6 +29,7 @@ const bits = async (x: Tensor) => new Uint32Array(await x.device.read(x.buffer))
 withDevice("lanes that read images", (device) => {
   it("give the bits of lanes that read buffers, eagerly, through textures that grow", async () => {
     for (const [batch, size, c, k] of [[1, 8, 16, 32], [4, 16, 32, 64], [1, 8, 16, 32], [3, 4, 32, 32]] as const) {
+      if (batch === 3) device().trim(); // the textures, too
       const shape = of(batch, size, c, k);
       const [x, w, dy] = [some(device(), [batch, size, size, c], 3), some(device(), [k, 3, 3, c], 5), some(device(), [batch, size, size, k], 7)];
       expect(await bits(lanesImages.forward(shape, x, w, null))).toEqual(await bits(lanes.forward(shape, x, w, null)));
