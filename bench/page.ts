@@ -5,7 +5,8 @@ import { dot, line, type Markish, ruleX, ruleY } from "@observablehq/plot";
 import { chart, short } from "../packages/runner/src/report/chart.ts";
 import { type Content, html, type Markup } from "../packages/runner/src/report/html.ts";
 import { NONE } from "../packages/runner/src/report/numbers.ts";
-import { colourOf, style } from "../packages/runner/src/report/style.ts";
+import { pageOf } from "../packages/runner/src/report/page.ts";
+import { colourOf } from "../packages/runner/src/report/style.ts";
 import { type BenchmarkResult, cpuRatio, type Figure, ours, ratio, type Run, type Target } from "./results.ts";
 
 /** Engines in the order of their colours. */
@@ -20,31 +21,15 @@ const day = ({ date }: Run): string => `${date.slice(0, 10)} ${date.slice(11, 16
 /** The whole page. `runs` are oldest first, at least one. */
 export function resultsPage(runs: readonly Run[]): string {
   const adapters = [...new Set(runs.map(adapterOf))];
-  const title = "roentgen beside its peers";
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>${title}</title>
-<style>${style}</style>
-</head>
-<body>
-<header>
-<h1>${title}</h1>
-<p class="byline">${runs.length} ${runs.length === 1 ? "run" : "runs"} on ${adapters.length} ${adapters.length === 1 ? "adapter" : "adapters"}. A ratio says how many times faster ours is than a peer that did the same work in the same run; above 1 ours is faster. Read ratios, and only those of a quiet machine.</p>
-</header>
-<main>
-<h2>Ratios over time</h2>
+  return pageOf({
+    title: "roentgen beside its peers",
+    byline: html`${runs.length} ${runs.length === 1 ? "run" : "runs"} on ${adapters.length} ${adapters.length === 1 ? "adapter" : "adapters"}. A ratio says how many times faster ours is than a peer that did the same work in the same run; above 1 ours is faster. Read ratios, and only those of a quiet machine.`,
+    main: html`<h2>Ratios over time</h2>
 ${overTime(runs)}
 ${adapters.map((adapter) => adapterSection(adapter, newest(runs.filter((run) => adapterOf(run) === adapter))))}
 <h2>Runs</h2>
-${runTable(runs)}
-</main>
-</body>
-</html>
-`.text;
+${runTable(runs)}`,
+  });
 }
 
 interface Point {

@@ -12,7 +12,7 @@ export class Commands {
 
   /** The pass for the next dispatch. */
   get pass(): GPUComputePassEncoder {
-    return (this.#pass ??= this.encoder.beginComputePass(this.timestampWrites ? { timestampWrites: this.timestampWrites } : {}));
+    return (this.#pass ??= this.encoder.beginComputePass(this.timestampWrites && { timestampWrites: this.timestampWrites }));
   }
 
   /** Copies before the next dispatch. */

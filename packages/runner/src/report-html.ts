@@ -8,8 +8,9 @@ import { html, type Content, type Markup } from "./report/html.ts";
 import { lossPanel } from "./report/loss-curves.ts";
 import { maskTable, outlineFilter } from "./report/masks.ts";
 import { duration, interval, meanSd, NONE, percent, pRelation } from "./report/numbers.ts";
+import { pageOf } from "./report/page.ts";
 import { rocPanels } from "./report/roc.ts";
-import { colourOf, dashOf, style } from "./report/style.ts";
+import { colourOf, dashOf } from "./report/style.ts";
 import { classTable, confusionTables, dataTable, headlineTable, overlapTable, settingsTable, trialTable } from "./report/tables.ts";
 import type { Environment, Report } from "./results.ts";
 
@@ -23,23 +24,11 @@ export function reportHtml(report: Report): string {
   // A figure's number is its place among those that are there.
   let figures = 0;
   const figure = (body: Content, caption: Content) => html`<figure>${body}<figcaption><b>Figure ${++figures}.</b> ${caption}</figcaption></figure>`;
-  const page = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<title>${title}</title>
-<style>${style}</style>
-</head>
-<body>
-<header>
-<h1>${title}</h1>
-<p class="byline">${report.trials.length} ${report.trials.length === 1 ? "trial" : "trials"} in ${duration(report.seconds)} on ${adapterName(environment)}${environment.adapter.software ? ", a software adapter" : ""}. roentgen ${environment.roentgen}${environment.commit === null ? "" : html`, commit <code>${environment.commit.slice(0, 12)}</code>`}.</p>
-${missing(report).map((text) => html`<p class="notice" role="note">${text}</p>`)}
-</header>
-<main>
-<h2>Result</h2>
+  return pageOf({
+    title,
+    byline: html`${report.trials.length} ${report.trials.length === 1 ? "trial" : "trials"} in ${duration(report.seconds)} on ${adapterName(environment)}${environment.adapter.software ? ", a software adapter" : ""}. roentgen ${environment.roentgen}${environment.commit === null ? "" : html`, commit <code>${environment.commit.slice(0, 12)}</code>`}.`,
+    notices: missing(report).map((text) => html`<p class="notice" role="note">${text}</p>`),
+    main: html`<h2>Result</h2>
 ${findings(tasks)}
 ${headlineTable(tasks)}
 ${barFigure(tasks, figure)}
@@ -56,12 +45,8 @@ ${settingsTable(report)}
 ${Object.entries(report.sources).map(([init, source]) => html`<dt>Weights, ${init}</dt><dd>${source}</dd>`)}</dl>
 <details><summary>The whole configuration</summary><pre>${JSON.stringify(config, null, 2)}</pre></details>
 <h2>Environment</h2>
-${environmentList(report)}
-</main>
-</body>
-</html>
-`;
-  return page.text;
+${environmentList(report)}`,
+  });
 }
 
 type Figure = (body: Content, caption: Content) => Markup;

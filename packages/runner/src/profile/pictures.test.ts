@@ -96,6 +96,6 @@ describe("the page", () => {
     expect(document.querySelectorAll("script, link, img, iframe").length).toBe(0);
     expect(/(?:src|href)="|url\(|https?:/.exec(text)?.[0]).toBeUndefined();
     expect(text).toContain("llvmpipe &lt;16&gt;");
-    expect(text).toContain(`content="default-src 'none'; style-src 'unsafe-inline'"`);
+    expect(text).toContain(`content="default-src 'none'; img-src data:; style-src 'unsafe-inline'"`);
   });
 });

@@ -1,7 +1,7 @@
 // A profile as a page: one file without scripts, drawn from the report alone. Boxes and points say more when pointed at.
 
 import { html, Markup, type Content } from "../report/html.ts";
-import { style } from "../report/style.ts";
+import { pageOf } from "../report/page.ts";
 import type { Comparison } from "./compare.ts";
 import { flame, type FlameBox } from "./flame.ts";
 import { memoryCharts } from "./memory-chart.ts";
@@ -21,22 +21,11 @@ export function profileHtml(report: ProfileReport, comparison: Comparison | null
   const roofline = rooflineChart(report);
   const bandwidth = bandwidthChart(report);
   const charts = memoryCharts(report);
-  const page = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>${title}</title>
-<style>${style}${ownStyle}</style>
-</head>
-<body>
-<header>
-<h1>${title}</h1>
-<p class="byline">${report.dispatches.length} dispatches on ${adapterName(adapter)}${adapter.software ? ", a software adapter" : ""}. ${methodText(report)} roentgen ${report.roentgen}.</p>
-</header>
-<main>
-<dl class="figures"><dt>On the device</dt><dd>${totalMs.toFixed(2)} ms, ${imagesPerSecond(workload.batch, totalMs)} images/s without gaps</dd>
+  return pageOf({
+    title,
+    rules: ownStyle,
+    byline: html`${report.dispatches.length} dispatches on ${adapterName(adapter)}${adapter.software ? ", a software adapter" : ""}. ${methodText(report)} roentgen ${report.roentgen}.`,
+    main: html`<dl class="figures"><dt>On the device</dt><dd>${totalMs.toFixed(2)} ms, ${imagesPerSecond(workload.batch, totalMs)} images/s without gaps</dd>
 <dt>A plain run</dt><dd>${plain.wallMs.toFixed(2)} ms, of which the host encodes ${plain.encodeMs.toFixed(3)} ms (${((1000 * plain.encodeMs) / Math.max(1, report.dispatches.length)).toFixed(2)} µs a dispatch) and submits ${plain.submitMs.toFixed(3)} ms</dd>
 <dt>The ceilings allow</dt><dd>${roofMs.toFixed(2)} ms: the step reaches ${percent(totalMs > 0 ? roofMs / totalMs : 0)} of them</dd>
 <dt>Ceilings, measured here</dt><dd>${ceilingText(report.ceilings)}</dd></dl>
@@ -53,12 +42,8 @@ ${profileTables(report, mostRows).map((table, i) => (i < 3 ? tableHtml(table) : 
 <details><summary>How the ceilings were found</summary>${tableHtml(ceilingTable(report))}</details>
 <h2>Environment</h2>
 <dl><dt>Adapter</dt><dd>${adapterName(adapter)}</dd><dt>Vendor, architecture, device</dt><dd>${[adapter.vendor, adapter.architecture, adapter.device].map((part) => part || "–").join(", ")}</dd>
-<dt>Kind</dt><dd>${adapter.software ? "software: computes on the processor" : "GPU"}</dd><dt>Dawn toggles</dt><dd>${adapter.toggles.join(", ") || "none"}</dd><dt>Runtime</dt><dd>${report.runtime}</dd></dl>
-</main>
-</body>
-</html>
-`;
-  return page.text;
+<dt>Kind</dt><dd>${adapter.software ? "software: computes on the processor" : "GPU"}</dd><dt>Dawn toggles</dt><dd>${adapter.toggles.join(", ") || "none"}</dd><dt>Runtime</dt><dd>${report.runtime}</dd></dl>`,
+  });
 }
 
 const imagesPerSecond = (batch: number, ms: number): string => (ms > 0 ? ((1000 * batch) / ms).toFixed(1) : "–");
