@@ -25,3 +25,10 @@ it("prints the shapes, slowest first, and what else was tried", () => {
     Kept in tuning.json; profile and new studies use it."
   `);
 });
+
+it("leaves out of a shape what most have in common", () => {
+  const key = (rest: string) => `conv2d.forward f32 x 8x2x2x512 weight 512x3x3x512 ${rest}`;
+  const shapes = [["stride 1,1 dilation 1,1 padding 1,1,1,1 groups 1", 2], ["stride 2,2 dilation 1,1 padding 0,0,0,0 groups 12", 1]] as const;
+  const table = formatFindings(shapes.map(([rest, ms]) => ({ key: key(rest), winner: "plain", attempts: [attempt("plain", ms)] })), 0, "tuning.json");
+  expect(table.split("\n").slice(2, 4).map((line) => line.split(/ {2,}/)[0])).toEqual([key("padding 1,1,1,1"), key("stride 2,2 groups 12")]);
+});

@@ -44,6 +44,9 @@ async function forget(device: Device, tasks: readonly OpenTask[]): Promise<void>
   if (kept) await writeTuning({ ...kept, findings: Object.fromEntries(Object.entries(kept.findings).filter(([key]) => !keys.has(key))) });
 }
 
+/** A task's key without what most convolutions have in common. */
+const shortened = (key: string): string => key.replace(/ (stride 1,1|dilation 1,1|padding 0,0,0,0|groups 1)(?= |$)/g, "");
+
 type Found = Finding & { readonly key: string };
 
 /** Times of all tasks together, each computed once: as predicted, and as measurement chose. */
@@ -64,7 +67,7 @@ export function formatFindings(found: readonly Found[], tasks: number, file: str
     others: attempts.filter(({ family }) => family !== winner && family !== attempts[0]?.family).map(({ family, timeMs, fault }) => `${family} ${fault ? "wrong" : timeMs === null ? "slow" : ms(timeMs)}`).join(", "),
   })).sort((a, b) => (b.timeMs ?? 0) - (a.timeMs ?? 0));
   const table = textTable(rows, [
-    { head: "shape", of: (r) => r.key, most: 96 },
+    { head: "shape", of: (r) => shortened(r.key), most: 96 },
     { head: "fastest", of: (r) => r.winner },
     { head: "ms", of: (r) => ms(r.timeMs), right: true },
     { head: "predicted", of: (r) => (r.guess?.family === r.winner ? "the same" : (r.guess?.family ?? "")) },
