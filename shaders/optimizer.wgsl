@@ -14,8 +14,9 @@
 // norm_merge    merged[j] = sum of a stripe of partial, stripes in order
 // norm_scale    norm = sqrt(sum of merged), scale = min(1, max_norm / (norm + 1e-6)), as torch.nn.utils.clip_grad_norm_
 //
-// One thread a vec4 in gather. One workgroup a chunk in adam and sgd, CHUNK vec4s each; one thread a chunk in norm_chunk. Ranges begin at multiples of 256
-// bytes; the tail of the last vec4 lies in padding and is left alone.
+// One thread a vec4 in gather; one thread a chunk in norm_chunk. In adam and sgd a workgroup has a chunk, CHUNK vec4s, and eight lanes, which load
+// 128 bytes, walk a run of it front to back: a processor fetches ahead what is read in order. Ranges begin at multiples of 256 bytes; the tail of the
+// last vec4 lies in padding and is left alone.
 
 override WORKGROUP: u32 = 64;
 override CHUNK: u32 = 1024;
@@ -62,6 +63,15 @@ fn advance() {
 @group(0) @binding(7) var<storage, read_write> first_moment: array<vec4f>;
 @group(0) @binding(8) var<storage, read_write> second_moment: array<vec4f>;
 
+// What a lane does of a chunk of so many vec4s: every eighth of its run.
+struct Run { first: u32, end: u32 }
+
+fn run_of(lane: u32, size: u32) -> Run {
+  let length = (size + WORKGROUP - 1u) / WORKGROUP * 8u;
+  let begin = lane / 8u * length;
+  return Run(begin + lane % 8u, min(begin + length, size));
+}
+
 fn inside(at: u32, count: u32) -> vec4<bool> {
   let index = vec4u(0u, 1u, 2u, 3u) + 4u * at;
   let end = vec4u(count);
@@ -80,11 +90,12 @@ fn adam(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   // 1 - 0.999 in f32 is off by 1e-5, which every update would inherit; from the logarithm it is exact.
   let fresh1 = one_minus_exp(params.log_beta1);
   let fresh2 = one_minus_exp(params.log_beta2);
-  let size = (chunk.z + 3u) / 4u;
-  for (var i = lane; i < size; i += WORKGROUP) {
+  let factor = scale[0];
+  let run = run_of(lane, (chunk.z + 3u) / 4u);
+  for (var i = run.first; i < run.end; i += 8u) {
     let keep = inside(i, chunk.z);
     let p = parameter[chunk.x + i];
-    var g = gradient[chunk.y + i] * scale[0];
+    var g = gradient[chunk.y + i] * factor;
     var decayed = p;
     if (DECOUPLED) { decayed = p * (1.0 - rate * decay); } else { g += decay * p; }
     let m = params.beta1 * first_moment[chunk.y + i] + fresh1 * g;
@@ -102,11 +113,12 @@ fn sgd(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec
   let chunk = chunks[params.first + index];
   let rate = hyper[chunk.w].x;
   let decay = hyper[chunk.w].y;
-  let size = (chunk.z + 3u) / 4u;
-  for (var i = lane; i < size; i += WORKGROUP) {
+  let factor = scale[0];
+  let run = run_of(lane, (chunk.z + 3u) / 4u);
+  for (var i = run.first; i < run.end; i += 8u) {
     let keep = inside(i, chunk.z);
     let p = parameter[chunk.x + i];
-    let g = gradient[chunk.y + i] * scale[0] + decay * p;
+    let g = gradient[chunk.y + i] * factor + decay * p;
     let m = params.beta1 * first_moment[chunk.y + i] + g;
     let direction = select(m, g + params.beta1 * m, NESTEROV);
     parameter[chunk.x + i] = select(p, p - rate * direction, keep);
