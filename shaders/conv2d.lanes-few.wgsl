@@ -27,7 +27,6 @@ struct Params {
   c: u32,
   k: u32,
   has_bias: u32,
-  slice: u32,        // of backward_weight, which is not here
   // of images, whose rows have a power of two texels: that less one, and its logarithm
   x_row: vec2u,
   w_row: vec2u,

@@ -23,7 +23,6 @@ struct Params {
   c: u32,
   k: u32,
   has_bias: u32,
-  slice: u32,        // output pixels in a slice of backward_weight
 }
 
 struct Pixel { n: u32, y: u32, x: u32 }
@@ -176,7 +175,7 @@ fn backward_x(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id)
 @group(0) @binding(7) var<storage, read_write> partial: array<f32>;
 
 @compute @workgroup_size(WORKGROUP)
-fn backward_weight(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id: vec3u) {
+fn backward_weight(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_id) id: vec3u) {
   let lane = id.x;
   let m = params.batch * params.output.x * params.output.y;
   let size = params.kernel.x * params.kernel.y * params.c;
@@ -189,8 +188,9 @@ fn backward_weight(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
   let row = group.x * 16u;
   let k0 = min(row + lane, params.k - 1u);
   let k1 = min(row + lane + 8u, params.k - 1u);
-  let begin = group.z * params.slice;
-  let end = min(begin + params.slice, m);
+  let slice = (m + groups.z - 1u) / groups.z;
+  let begin = group.z * slice;
+  let end = min(begin + slice, m);
   var t0 = vec4f(); var t1 = vec4f(); var t2 = vec4f(); var t3 = vec4f();
   var t4 = vec4f(); var t5 = vec4f(); var t6 = vec4f(); var t7 = vec4f();
   var t8 = vec4f(); var t9 = vec4f(); var t10 = vec4f(); var t11 = vec4f();

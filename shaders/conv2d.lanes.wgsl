@@ -8,7 +8,7 @@
 // backward_weight  reads x, dy,                           writes partial[slices,k,r,s,c]
 //                  grid: ceil(k / 32), r s ceil(c / 32), slices
 //
-// Slice z sums output pixels z*slice to (z+1)*slice; sum-slices.wgsl adds the slices. With one slice, partial is the gradient.
+// Each slice sums as many output pixels; sum-slices.wgsl adds the slices. With one slice, partial is the gradient.
 //
 // Tiling: a workgroup is one subgroup and owns 32 rows x 32 columns, a lane four adjacent columns. Rows are output pixels (forward), input
 // pixels (backward_x), output channels (backward_weight). A lane loads a vec4 of four rows of its own, which shuffles by a constant hand to
@@ -51,7 +51,6 @@ struct Params {
   c: u32,
   k: u32,
   has_bias: u32,
-  slice: u32,        // output pixels in a slice of backward_weight
   // of images, whose rows have a power of two texels: that less one, and its logarithm
   x_row: vec2u,
   w_row: vec2u,
@@ -278,21 +277,27 @@ fn backward_x(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id)
 
 @group(0) @binding(7) var<storage, read_write> partial: array<vec4f>;
 
+// A tap meets the pixels of x alone: those of its output pixels that would read padding are left out, 5 of 9 in images of 2 x 2.
 @compute @workgroup_size(WORKGROUP) // .image: none
-fn backward_weight(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id: vec3u) {
+fn backward_weight(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_id) id: vec3u) {
   let lane = id.x;
-  let m = params.batch * params.output.x * params.output.y;
   let c4 = params.c / 4u;
   let k4 = params.k / 4u;
   let tiles = (c4 + 7u) / 8u;
   let tap = group.y / tiles;
   let column = (group.y % tiles) * 8u + lane;
   let ci = min(column, c4 - 1u);
-  let up = tap / params.kernel.y * params.dilation.x - params.padding.x;
-  let left = tap % params.kernel.y * params.dilation.y - params.padding.y;
   let quad = min(group.x * 8u + lane, k4 - 1u);
-  let begin = group.z * params.slice;
-  let end = min(begin + params.slice, m);
+  // output pixel p reads p * stride + shift
+  let shift = vec2i(vec2u(tap / params.kernel.y, tap % params.kernel.y) * params.dilation) - vec2i(params.padding);
+  let stride = vec2i(params.stride);
+  let first = max((stride - 1 - shift) / stride, vec2i(0));
+  let end_pixel = min((vec2i(params.input) - 1 - shift + stride) / stride, vec2i(params.output));
+  let extent = vec2u(max(end_pixel - first, vec2i(0)));
+  let m = params.batch * extent.x * extent.y;
+  let slice = (m + 4u * groups.z - 1u) / (4u * groups.z) * 4u;
+  let begin = group.z * slice;
+  let end = min(begin + slice, m);
   var t0 = vec4f(); var t1 = vec4f(); var t2 = vec4f(); var t3 = vec4f();
   var t4 = vec4f(); var t5 = vec4f(); var t6 = vec4f(); var t7 = vec4f();
   var t8 = vec4f(); var t9 = vec4f(); var t10 = vec4f(); var t11 = vec4f();
@@ -302,18 +307,16 @@ fn backward_weight(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
   var t24 = vec4f(); var t25 = vec4f(); var t26 = vec4f(); var t27 = vec4f();
   var t28 = vec4f(); var t29 = vec4f(); var t30 = vec4f(); var t31 = vec4f();
   for (var i = begin; i < end; i += 4u) {
-    // four pixels a turn: lanes work out where one each lies in x, a0 to a3 are 32 channels of dy at each
-    let o = pixel(i + (lane & 3u), params.output.x, params.output.y);
-    let row = o.y * params.stride.x + up;
-    let col = o.x * params.stride.y + left;
-    let inside = i + (lane & 3u) < end && row < params.input.x && col < params.input.y;
-    let at = select(0u, ((o.n * params.input.x + row) * params.input.y + col) * c4, inside);
-    let present = select(0u, 1u, inside);
-    let j = i * k4 + quad;
-    let a0 = select(vec4f(), dy_at(j), subgroupShuffle(present, 0u) == 1u);
-    let a1 = select(vec4f(), dy_at(j + 1u * k4), subgroupShuffle(present, 1u) == 1u);
-    let a2 = select(vec4f(), dy_at(j + 2u * k4), subgroupShuffle(present, 2u) == 1u);
-    let a3 = select(vec4f(), dy_at(j + 3u * k4), subgroupShuffle(present, 3u) == 1u);
+    // four pixels a turn, the last one again past the end: lanes work out where one each lies in x and dy, a0 to a3 are 32 channels of dy at each
+    let o = pixel(min(i + (lane & 3u), end - 1u), extent.x, extent.y);
+    let p = vec2i(vec2u(o.y, o.x)) + first;
+    let source = vec2u(p * stride + shift);
+    let at = ((o.n * params.input.x + source.x) * params.input.y + source.y) * c4;
+    let j = ((o.n * params.output.x + u32(p.x)) * params.output.y + u32(p.y)) * k4;
+    let a0 = dy_at(subgroupShuffle(j, 0u) + quad);
+    let a1 = select(vec4f(), dy_at(subgroupShuffle(j, 1u) + quad), i + 1u < end);
+    let a2 = select(vec4f(), dy_at(subgroupShuffle(j, 2u) + quad), i + 2u < end);
+    let a3 = select(vec4f(), dy_at(subgroupShuffle(j, 3u) + quad), i + 3u < end);
     let b = mat4x4f(x_at(subgroupShuffle(at, 0u) + ci), x_at(subgroupShuffle(at, 1u) + ci),
                     x_at(subgroupShuffle(at, 2u) + ci), x_at(subgroupShuffle(at, 3u) + ci));
     let q0 = transpose(mat4x4f(subgroupShuffle(a0, 0u), subgroupShuffle(a1, 0u), subgroupShuffle(a2, 0u), subgroupShuffle(a3, 0u)));

@@ -72,11 +72,11 @@ function family(name: string, half: boolean, cost: ConvolutionFamily["cost"], ke
     },
 
     backwardWeight(shape, x, dy) {
-      const { slice, slices } = lanesSlices(shape);
+      const slices = lanesSlices(shape);
       const { backwardWeight } = kernels.ofFilter(x.device, shape);
       const grid = [filterRows(shape), filterColumns(shape), slices] as const;
       return sumOfSlices(x, slices, [shape.k, ...shape.window.kernel, shape.c], (partial) =>
-        launch(backwardWeight, { x, dy, partial, params: { ...paramsOf(shape, false, { x, dy }), slice } }, grid, { flops: flopsOf(shape) }));
+        launch(backwardWeight, { x, dy, partial, params: paramsOf(shape, false, { x, dy }) }, grid, { flops: flopsOf(shape) }));
     },
   };
 }
@@ -109,17 +109,11 @@ function bytesOf({ batch, input, c, k, window: { output, kernel } }: Convolution
   return { x: 4 * batch * input[0] * input[1] * c, dy: 4 * batch * output[0] * output[1] * k, weight: 4 * k * kernel[0] * kernel[1] * c };
 }
 
-/**
- * How the sum over output pixels of a filter's gradient is cut: about 96 workgroups in all, slices of a multiple of 4 pixels and
- * of 64 at least.
- */
-export function lanesSlices(shape: Convolution): { slice: number; slices: number } {
+/** Into how many slices the sum over output pixels of a filter's gradient is cut: about 96 workgroups in all, slices of 64 pixels at least. */
+export function lanesSlices(shape: Convolution): number {
   const { batch, window: { output } } = shape;
-  const pixels = batch * output[0] * output[1];
   const tiles = filterRows(shape) * filterColumns(shape);
-  const wanted = Math.min(Math.ceil(96 / tiles), Math.max(1, Math.floor(pixels / 64)));
-  const slice = Math.ceil(pixels / wanted / 4) * 4;
-  return { slice, slices: Math.ceil(pixels / slice) };
+  return Math.min(Math.ceil(96 / tiles), Math.max(1, Math.floor((batch * output[0] * output[1]) / 64)));
 }
 
 const isWide = ({ c, k }: Convolution): boolean => c % 4 === 0 && k % 4 === 0;
@@ -136,5 +130,5 @@ export function filterColumns(shape: Convolution): number {
 function paramsOf(shape: Convolution, hasBias: boolean, { x, dy, weight }: { readonly x?: Tensor; readonly dy?: Tensor; readonly weight?: Tensor }) {
   const { batch, input, c, k, window: { output, kernel, stride, dilation, padding: { top, left } } } = shape;
   const row = (read: Tensor | undefined) => imageRow(read?.buffer.bytes ?? 0);
-  return { input, output, kernel, stride, dilation, padding: [top, left], batch, c, k, has_bias: hasBias ? 1 : 0, slice: 0, x_row: row(x), w_row: row(weight), dy_row: row(dy) };
+  return { input, output, kernel, stride, dilation, padding: [top, left], batch, c, k, has_bias: hasBias ? 1 : 0, x_row: row(x), w_row: row(weight), dy_row: row(dy) };
 }

@@ -71,6 +71,10 @@ const shapes: readonly Conv2dShape[] = [
   { x: [3, 6, 7, 12], filter: [20, 3, 3], options: { stride: [1, 2], padding: 1 } },
   { x: [1, 4, 4, 9], filter: [35, 3, 2], options: { dilation: 2, padding: 2 }, bias: true },
   { x: [2, 9, 8, 3], filter: [16, 5, 5], options: { stride: 2, padding: 2 }, bias: true },
+  // taps that meet nothing but padding, and one pixel in nine
+  { x: [3, 2, 3, 8], filter: [8, 5, 5], options: { dilation: 2, padding: 4 } },
+  { x: [2, 1, 1, 12], filter: [8, 3, 3], options: { padding: 1 } },
+  { x: [4, 9, 10, 8], filter: [8, 3, 3], options: { stride: [3, 2], padding: [2, 3] }, bias: true },
 ];
 
 const inFours = ({ x, filter: [k], options: { groups = 1 } = {} }: Conv2dShape): boolean => (x[3] / groups) % 4 === 0 && (k / groups) % 4 === 0;
