@@ -6,6 +6,9 @@
 
 enable subgroups;
 
+// A workgroup is one subgroup, so what subgroupAny says is the same for all that shuffle.
+diagnostic(off, subgroup_uniformity);
+
 // .half: enable f16;
 
 alias stored = vec4f; // .half: vec2u // .packed: vec2u
@@ -27,6 +30,7 @@ struct Params {
   c: u32,
   k: u32,
   has_bias: u32,
+  by_place: u32,     // whether pixels, as rows of results, are sorted by place and then by image
   // of images, whose rows have a power of two texels: that less one, and its logarithm
   x_row: vec2u,
   w_row: vec2u,
@@ -48,6 +52,14 @@ fn pixel(m: u32, height: u32, width: u32) -> Pixel {
   return Pixel(n, line - n * height, m - line * width);
 }
 
+// Row m of the results.
+fn row_pixel(m: u32, height: u32, width: u32) -> Pixel {
+  if (params.by_place == 0u) { return pixel(m, height, width); }
+  let place = divide(m, 1.0 / f32(params.batch));
+  let line = divide(place, 1.0 / f32(width));
+  return Pixel(m - place * params.batch, line, place - line * width);
+}
+
 @group(0) @binding(1) var<storage, read> x: array<stored>; // .images: @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>; // .image: @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
 fn x_at(i: u32) -> vec4f { return wide(x[i]); } // .images: fn x_at(i: u32) -> vec4f { return textureLoad(x, vec2u(i & params.x_row.x, i >> params.x_row.y)); }
 // .image: fn x_at(i: u32) -> vec4f { return textureLoad(x, vec2u(i & params.x_row.x, i >> params.x_row.y)); }
@@ -61,13 +73,13 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id
   let lane = id.x;
   let m = params.batch * params.output.x * params.output.y;
   let row = group.x * 16u;
-  let p0 = pixel(min(row + lane, m - 1u), params.output.x, params.output.y);
-  let p1 = pixel(min(row + lane + 8u, m - 1u), params.output.x, params.output.y);
+  let p0 = row_pixel(min(row + lane, m - 1u), params.output.x, params.output.y);
+  let p1 = row_pixel(min(row + lane + 8u, m - 1u), params.output.x, params.output.y);
   let c4 = params.c / 4u;
   let step = params.kernel.x * params.kernel.y * c4;
   let column = group.y * 8u + lane;
   let last = params.k / 4u - 1u;
-  var f = min(column, last) * 4u * step;
+  let filters = min(column, last) * 4u * step;
   let first = select(vec4f(), bias[min(column, last)], params.has_bias != 0u);
   var t0 = first; var t1 = first; var t2 = first; var t3 = first;
   var t4 = first; var t5 = first; var t6 = first; var t7 = first;
@@ -82,8 +94,10 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id
       let x1 = p1.x * params.stride.y + s * params.dilation.y - params.padding.y;
       let in0 = y0 < params.input.x && x0 < params.input.y;
       let in1 = y1 < params.input.x && x1 < params.input.y;
+      if (!subgroupAny(in0 || in1)) { continue; }
       let i0 = select(0u, ((p0.n * params.input.x + y0) * params.input.y + x0) * c4, in0);
       let i1 = select(0u, ((p1.n * params.input.x + y1) * params.input.y + x1) * c4, in1);
+      var f = filters + (r * params.kernel.y + s) * c4;
       for (var i = 0u; i < c4; i++) {
         let a0 = select(vec4f(), x_at(i0 + i), in0);
         let a1 = select(vec4f(), x_at(i1 + i), in1);
@@ -100,17 +114,23 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id
       }
     }
   }
-  if (column >= params.k / 4u) { return; }
-  var o = row * (params.k / 4u) + column;
+  // where the rows of this lane lie in y; row i asks lane i
+  var o0 = ((p0.n * params.output.x + p0.y) * params.output.y + p0.x) * (params.k / 4u);
+  var o1 = ((p1.n * params.output.x + p1.y) * params.output.y + p1.x) * (params.k / 4u);
+  let inside = column < params.k / 4u;
   for (var i = row; i < row + 16u; i += 4u) {
-    if (i < m)      { y[o] = narrow(t0); }
-    if (i + 1u < m) { y[o + params.k / 4u] = narrow(t1); }
-    if (i + 2u < m) { y[o + params.k / 2u] = narrow(t2); }
-    if (i + 3u < m) { y[o + params.k / 4u * 3u] = narrow(t3); }
-    o += params.k;
+    let d0 = subgroupShuffle(o0, (i & 4u) + 0u) + column;
+    let d1 = subgroupShuffle(o0, (i & 4u) + 1u) + column;
+    let d2 = subgroupShuffle(o0, (i & 4u) + 2u) + column;
+    let d3 = subgroupShuffle(o0, (i & 4u) + 3u) + column;
+    if (inside && i + 0u < m) { y[d0] = narrow(t0); }
+    if (inside && i + 1u < m) { y[d1] = narrow(t1); }
+    if (inside && i + 2u < m) { y[d2] = narrow(t2); }
+    if (inside && i + 3u < m) { y[d3] = narrow(t3); }
     t0 = t4; t1 = t5; t2 = t6; t3 = t7;
     t4 = t8; t5 = t9; t6 = t10; t7 = t11;
     t8 = t12; t9 = t13; t10 = t14; t11 = t15;
+    if ((i & 4u) != 0u) { o0 = o1; }
   }
 }
 
@@ -130,8 +150,8 @@ fn backward_x(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id)
   let m = params.batch * height * width;
   let row = group.x * 16u;
   if (row >= m) { return; }
-  let p0 = pixel(min(row + lane, m - 1u), height, width);
-  let p1 = pixel(min(row + lane + 8u, m - 1u), height, width);
+  let p0 = row_pixel(min(row + lane, m - 1u), height, width);
+  let p1 = row_pixel(min(row + lane + 8u, m - 1u), height, width);
   let c4 = params.c / 4u;
   let k4 = params.k / 4u;
   let step = params.kernel.x * params.kernel.y * c4;
@@ -154,6 +174,7 @@ fn backward_x(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id)
       let x1 = p1.x + u32(left / i32(params.stride.y));
       let in0 = y0 < params.output.x && x0 < params.output.y;
       let in1 = y1 < params.output.x && x1 < params.output.y;
+      if (!subgroupAny(in0 || in1)) { continue; }
       let i0 = select(0u, ((p0.n * params.output.x + y0) * params.output.y + x0) * k4, in0);
       let i1 = select(0u, ((p1.n * params.output.x + y1) * params.output.y + x1) * k4, in1);
       var f = (r * params.kernel.y + s) * c4 + min(column, c4 - 1u);

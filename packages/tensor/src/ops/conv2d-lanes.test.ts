@@ -14,6 +14,7 @@ const shapes: readonly Conv2dShape[] = [
   { x: [1, 8, 16, 64], filter: [48, 1, 1] },
   { x: [1, 4, 4, 64], filter: [64, 3, 3], options: { padding: 1 } },
   { x: [3, 4, 4, 64], filter: [16, 1, 1], bias: true },
+  { x: [16, 2, 2, 16], filter: [16, 3, 3], options: { padding: 1 }, bias: true },
   { x: [2, 16, 16, 16], filter: [32, 3, 3], options: { padding: 1, stride: 2 } },
   { x: [2, 8, 8, 64], filter: [64, 1, 1], options: { stride: 2 } },
 ];

@@ -127,8 +127,14 @@ export function filterColumns(shape: Convolution): number {
   return isWide(shape) ? r * s * Math.ceil(c / columns) : Math.ceil((r * s * c) / columns);
 }
 
+/**
+ * Whether a tile takes pixels of one place in several images: then a tap in the padding is so for all of them, and is left out. In larger images
+ * fewer taps are, and neighbours share what they read.
+ */
+const isByPlace = ({ window: { kernel, output } }: Convolution): boolean => kernel[0] * kernel[1] > 1 && output[0] * output[1] <= 64;
+
 function paramsOf(shape: Convolution, hasBias: boolean, { x, dy, weight }: { readonly x?: Tensor; readonly dy?: Tensor; readonly weight?: Tensor }) {
   const { batch, input, c, k, window: { output, kernel, stride, dilation, padding: { top, left } } } = shape;
   const row = (read: Tensor | undefined) => imageRow(read?.buffer.bytes ?? 0);
-  return { input, output, kernel, stride, dilation, padding: [top, left], batch, c, k, has_bias: hasBias ? 1 : 0, x_row: row(x), w_row: row(weight), dy_row: row(dy) };
+  return { input, output, kernel, stride, dilation, padding: [top, left], batch, c, k, has_bias: hasBias ? 1 : 0, by_place: isByPlace(shape) ? 1 : 0, x_row: row(x), w_row: row(weight), dy_row: row(dy) };
 }

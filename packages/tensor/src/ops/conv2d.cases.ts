@@ -74,6 +74,7 @@ const shapes: readonly Conv2dShape[] = [
   // taps that meet nothing but padding, and one pixel in nine
   { x: [3, 2, 3, 8], filter: [8, 5, 5], options: { dilation: 2, padding: 4 } },
   { x: [2, 1, 1, 12], filter: [8, 3, 3], options: { padding: 1 } },
+  { x: [18, 2, 2, 8], filter: [8, 3, 3], options: { padding: 1 }, bias: true },
   { x: [4, 9, 10, 8], filter: [8, 3, 3], options: { stride: [3, 2], padding: [2, 3] }, bias: true },
 ];
 
