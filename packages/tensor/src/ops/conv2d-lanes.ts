@@ -72,7 +72,7 @@ function family(name: string, half: boolean, cost: ConvolutionFamily["cost"], ke
     },
 
     backwardWeight(shape, x, dy) {
-      const slices = lanesSlices(shape);
+      const slices = slicesOf(shape);
       const { backwardWeight } = kernels.ofFilter(x.device, shape);
       const grid = [filterRows(shape), filterColumns(shape), slices] as const;
       return sumOfSlices(x, slices, [shape.k, ...shape.window.kernel, shape.c], (partial) =>
@@ -110,7 +110,7 @@ function bytesOf({ batch, input, c, k, window: { output, kernel } }: Convolution
 }
 
 /** Into how many slices the sum over output pixels of a filter's gradient is cut: about 96 workgroups in all, slices of 64 pixels at least. */
-export function lanesSlices(shape: Convolution): number {
+function slicesOf(shape: Convolution): number {
   const { batch, window: { output } } = shape;
   const tiles = filterRows(shape) * filterColumns(shape);
   return Math.min(Math.ceil(96 / tiles), Math.max(1, Math.floor((batch * output[0] * output[1]) / 64)));
@@ -122,7 +122,7 @@ const isWide = ({ c, k }: Convolution): boolean => c % 4 === 0 && k % 4 === 0;
 const filterRows = (shape: Convolution): number => Math.ceil(shape.k / (isWide(shape) ? 32 : 16));
 
 /** Tiles across a filter: wide kernels cut each tap's channels by themselves, narrow ones all taps' in one row. */
-export function filterColumns(shape: Convolution): number {
+function filterColumns(shape: Convolution): number {
   const { c, window: { kernel: [r, s] } } = shape;
   return isWide(shape) ? r * s * Math.ceil(c / columns) : Math.ceil((r * s * c) / columns);
 }
