@@ -67,8 +67,15 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> dx: array<kept>;
 @group(0) @binding(7) var<storage, read_write> partial: array<vec4f>;
 
-var<workgroup> tile_a: array<vec4f, STAGES * TILE_K * TILE_M / 4u>;
-var<workgroup> tile_b: array<vec4f, STAGES * TILE_K * TILE_N / 4u>;
+// Terms 0, 4, 8 and so on of a step lie in the arrays with 0, terms 1, 5, 9 in those with 1: one index, checked once, serves four terms.
+var<workgroup> a0: array<vec4f, STAGES * TILE_K * TILE_M / 16u>;
+var<workgroup> a1: array<vec4f, STAGES * TILE_K * TILE_M / 16u>;
+var<workgroup> a2: array<vec4f, STAGES * TILE_K * TILE_M / 16u>;
+var<workgroup> a3: array<vec4f, STAGES * TILE_K * TILE_M / 16u>;
+var<workgroup> b0: array<vec4f, STAGES * TILE_K * TILE_N / 16u>;
+var<workgroup> b1: array<vec4f, STAGES * TILE_K * TILE_N / 16u>;
+var<workgroup> b2: array<vec4f, STAGES * TILE_K * TILE_N / 16u>;
+var<workgroup> b3: array<vec4f, STAGES * TILE_K * TILE_N / 16u>;
 
 // The results of a thread: rows 0 to 7, columns 0 to 3 (t) and 4 to 7 (u). What is beyond ROWS and COLUMNS takes no registers.
 var<private> t0: vec4f; var<private> t1: vec4f; var<private> t2: vec4f; var<private> t3: vec4f;
@@ -124,50 +131,53 @@ fn role_of(local: u32, a_along: bool, b_along: bool) -> Role {
 
 fn twist(term: u32) -> u32 { return term * (32u / TILE_K); }
 
+/** A place of the block to load, or the first there is: a load that nothing decides about is one that nobody waits for. */
+fn source(at: u32, bit: u32) -> u32 { return select(0u, at + off, (mask & bit) != 0u); }
+
 /** Stores the loaded block, each vec4 four rows of one term. */
 fn stash(stage: u32, role: Role, a_along: bool, b_along: bool) {
-  let loaded = mat4x4f(wide(s0), wide(s1), wide(s2), wide(s3));
+  if (mask != 15u) {
+    s0 = select(stored(), s0, (mask & 1u) != 0u); s1 = select(stored(), s1, (mask & 2u) != 0u);
+    s2 = select(stored(), s2, (mask & 4u) != 0u); s3 = select(stored(), s3, (mask & 8u) != 0u);
+  }
+  var v = mat4x4f(wide(s0), wide(s1), wide(s2), wide(s3));
+  let row = stage * (TILE_K / 4u) + role.term;
   let quad = role.quad ^ twist(role.term);
   if (role.a) {
-    var v = loaded;
-    if (a_along) { v = transpose(loaded); }
-    let at = (stage * TILE_K + 4u * role.term) * (TILE_M / 4u) + quad;
-    tile_a[at] = v[0];
-    tile_a[at + TILE_M / 4u] = v[1];
-    tile_a[at + TILE_M / 2u] = v[2];
-    tile_a[at + TILE_M / 4u * 3u] = v[3];
+    if (a_along) { v = transpose(v); }
+    let at = row * (TILE_M / 4u) + quad;
+    a0[at] = v[0]; a1[at] = v[1]; a2[at] = v[2]; a3[at] = v[3];
   } else if (role.b) {
-    var v = loaded;
-    if (b_along) { v = transpose(loaded); }
-    let at = (stage * TILE_K + 4u * role.term) * (TILE_N / 4u) + quad;
-    tile_b[at] = v[0];
-    tile_b[at + TILE_N / 4u] = v[1];
-    tile_b[at + TILE_N / 2u] = v[2];
-    tile_b[at + TILE_N / 4u * 3u] = v[3];
+    if (b_along) { v = transpose(v); }
+    let at = row * (TILE_N / 4u) + quad;
+    b0[at] = v[0]; b1[at] = v[1]; b2[at] = v[2]; b3[at] = v[3];
   }
 }
 
-/** Adds a step's terms to the results. */
+/** Adds a term to the results: of rows `a` and, eight a thread, `c`; of columns `b` and `d`. */
+fn add(a: vec4f, c: vec4f, b: vec4f, d: vec4f) {
+  t0 = fma(vec4f(a.x), b, t0); t1 = fma(vec4f(a.y), b, t1); t2 = fma(vec4f(a.z), b, t2); t3 = fma(vec4f(a.w), b, t3);
+  if (COLUMNS == 8u) { u0 = fma(vec4f(a.x), d, u0); u1 = fma(vec4f(a.y), d, u1); u2 = fma(vec4f(a.z), d, u2); u3 = fma(vec4f(a.w), d, u3); }
+  if (ROWS == 8u) {
+    t4 = fma(vec4f(c.x), b, t4); t5 = fma(vec4f(c.y), b, t5); t6 = fma(vec4f(c.z), b, t6); t7 = fma(vec4f(c.w), b, t7);
+    if (COLUMNS == 8u) { u4 = fma(vec4f(c.x), d, u4); u5 = fma(vec4f(c.y), d, u5); u6 = fma(vec4f(c.z), d, u6); u7 = fma(vec4f(c.w), d, u7); }
+  }
+}
+
+/** Adds a step's terms to the results, four at a time. */
 fn multiply(stage: u32, terms: u32, place: vec2u) {
-  for (var k = 0u; k < terms; k++) {
-    let turn = twist(k / 4u);
-    let a_row = (stage * TILE_K + k) * (TILE_M / 4u);
-    let b_row = (stage * TILE_K + k) * (TILE_N / 4u);
-    let a0 = tile_a[a_row + (place.x ^ turn)];
-    let b0 = tile_b[b_row + (place.y ^ turn)];
-    var b1 = vec4f();
-    if (COLUMNS == 8u) { b1 = tile_b[b_row + ((place.y + TILE_N / 8u) ^ turn)]; }
-    t0 = fma(vec4f(a0.x), b0, t0); t1 = fma(vec4f(a0.y), b0, t1); t2 = fma(vec4f(a0.z), b0, t2); t3 = fma(vec4f(a0.w), b0, t3);
-    if (COLUMNS == 8u) {
-      u0 = fma(vec4f(a0.x), b1, u0); u1 = fma(vec4f(a0.y), b1, u1); u2 = fma(vec4f(a0.z), b1, u2); u3 = fma(vec4f(a0.w), b1, u3);
-    }
-    if (ROWS == 8u) {
-      let a1 = tile_a[a_row + ((place.x + TILE_M / 8u) ^ turn)];
-      t4 = fma(vec4f(a1.x), b0, t4); t5 = fma(vec4f(a1.y), b0, t5); t6 = fma(vec4f(a1.z), b0, t6); t7 = fma(vec4f(a1.w), b0, t7);
-      if (COLUMNS == 8u) {
-        u4 = fma(vec4f(a1.x), b1, u4); u5 = fma(vec4f(a1.y), b1, u5); u6 = fma(vec4f(a1.z), b1, u6); u7 = fma(vec4f(a1.w), b1, u7);
-      }
-    }
+  for (var four = 0u; four < terms / 4u; four++) {
+    let turn = twist(four);
+    let row = stage * (TILE_K / 4u) + four;
+    let a = row * (TILE_M / 4u) + (place.x ^ turn);
+    let b = row * (TILE_N / 4u) + (place.y ^ turn);
+    // only eight rows or columns a thread need these
+    let c = row * (TILE_M / 4u) + ((place.x + TILE_M / 8u) ^ turn);
+    let d = row * (TILE_N / 4u) + ((place.y + TILE_N / 8u) ^ turn);
+    add(a0[a], a0[c], b0[b], b0[d]);
+    add(a1[a], a1[c], b1[b], b1[d]);
+    add(a2[a], a2[c], b2[b], b2[d]);
+    add(a3[a], a3[c], b3[b], b3[d]);
   }
 }
 
@@ -266,14 +276,10 @@ fn output_pixel(index: u32, last: u32) -> vec3u {
 }
 
 fn fetch_forward(role: Role) {
-  s0 = stored(); s1 = stored(); s2 = stored(); s3 = stored();
   if (role.a) {
-    if ((mask & 1u) != 0u) { s0 = x[at0 + off]; }
-    if ((mask & 2u) != 0u) { s1 = x[at1 + off]; }
-    if ((mask & 4u) != 0u) { s2 = x[at2 + off]; }
-    if ((mask & 8u) != 0u) { s3 = x[at3 + off]; }
-  } else if (role.b && mask != 0u) {
-    s0 = w[at0 + off]; s1 = w[at1 + off]; s2 = w[at2 + off]; s3 = w[at3 + off];
+    s0 = x[source(at0, 1u)]; s1 = x[source(at1, 2u)]; s2 = x[source(at2, 4u)]; s3 = x[source(at3, 8u)];
+  } else if (role.b) {
+    s0 = w[source(at0, 1u)]; s1 = w[source(at1, 2u)]; s2 = w[source(at2, 4u)]; s3 = w[source(at3, 8u)];
   }
 }
 
@@ -370,14 +376,10 @@ fn meeting_of(phase: u32, kernel: u32, stride: u32, dilation: u32, padding: u32)
 }
 
 fn fetch_backward_x(role: Role) {
-  s0 = stored(); s1 = stored(); s2 = stored(); s3 = stored();
   if (role.a) {
-    if ((mask & 1u) != 0u) { s0 = dy[at0 + off]; }
-    if ((mask & 2u) != 0u) { s1 = dy[at1 + off]; }
-    if ((mask & 4u) != 0u) { s2 = dy[at2 + off]; }
-    if ((mask & 8u) != 0u) { s3 = dy[at3 + off]; }
-  } else if (role.b && mask != 0u) {
-    s0 = w[at0 + off]; s1 = w[at1 + off]; s2 = w[at2 + off]; s3 = w[at3 + off];
+    s0 = dy[source(at0, 1u)]; s1 = dy[source(at1, 2u)]; s2 = dy[source(at2, 4u)]; s3 = dy[source(at3, 8u)];
+  } else if (role.b) {
+    s0 = w[source(at0, 1u)]; s1 = w[source(at1, 2u)]; s2 = w[source(at2, 4u)]; s3 = w[source(at3, 8u)];
   }
 }
 
@@ -472,34 +474,26 @@ fn further(o: vec3u, step: vec3u) -> vec3u {
   return next;
 }
 
-/** Four channels of x that output pixel o sees through a tap. */
-fn seen(o: vec3u, tap: vec2u, quad: u32, live: bool) -> stored {
+/** Where four channels of x lie that output pixel o sees through a tap; enters `bit` into the mask if that is in the image. */
+fn seen(o: vec3u, tap: vec2u, quad: u32, bit: u32) -> u32 {
   let row = o.y * params.stride.x + tap.x;
   let column = o.z * params.stride.y + tap.y;
-  var v = stored();
-  if (live && row < params.input.x && column < params.input.y) {
-    v = x[((o.x * params.input.x + row) * params.input.y + column) * (params.c / 4u) + quad];
-  }
-  return v;
+  let inside = (mask & bit) != 0u && row < params.input.x && column < params.input.y;
+  if (!inside) { mask &= ~bit; }
+  return select(0u, ((o.x * params.input.x + row) * params.input.y + column) * (params.c / 4u) + quad, inside);
 }
 
 /** Loads the block whose terms begin at `term`: of dy at0 + off, or of x what pixel o and the next three see through a tap. */
 fn fetch_backward_weight(role: Role, term: u32, end: u32, o: vec3u, tap: vec2u, quad: u32) {
-  s0 = stored(); s1 = stored(); s2 = stored(); s3 = stored();
+  mask = (1u << min(max(end, term) - term, 4u)) - 1u;
   if (role.a) {
-    if (term < end) { s0 = dy[at0 + off]; }
-    if (term + 1u < end) { s1 = dy[at1 + off]; }
-    if (term + 2u < end) { s2 = dy[at2 + off]; }
-    if (term + 3u < end) { s3 = dy[at3 + off]; }
+    s0 = dy[source(at0, 1u)]; s1 = dy[source(at1, 2u)]; s2 = dy[source(at2, 4u)]; s3 = dy[source(at3, 8u)];
   } else if (role.b) {
     let one = vec3u(0u, 0u, 1u);
     let o1 = further(o, one);
     let o2 = further(o1, one);
     let o3 = further(o2, one);
-    s0 = seen(o, tap, quad, term < end);
-    s1 = seen(o1, tap, quad, term + 1u < end);
-    s2 = seen(o2, tap, quad, term + 2u < end);
-    s3 = seen(o3, tap, quad, term + 3u < end);
+    s0 = x[seen(o, tap, quad, 1u)]; s1 = x[seen(o1, tap, quad, 2u)]; s2 = x[seen(o2, tap, quad, 4u)]; s3 = x[seen(o3, tap, quad, 8u)];
   }
 }
 
