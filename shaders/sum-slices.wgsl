@@ -1,18 +1,18 @@
 // sum-slices: the second half of a reduction in two stages. The first left one sum for each slice of the work; this adds the
 // slices up in order, so that the result never depends on what ran first.
 //
-// forward   reads slices[count, n], writes sum[n], one number a thread; the f16 twins read f32 and write f16, four a thread
+// forward   reads slices[count, n], writes sum[n], four numbers a thread, in the scalar twin one; the f16 twins read f32 and write f16
 
 // .half: enable f16;
 
-alias lanes = f32; // .half: vec4f // .packed: vec4f
-alias stored = f32; // .half: vec2u // .packed: vec2u
+alias lanes = vec4f; // .scalar: f32
+alias stored = vec4f; // .scalar: f32 // .half: vec2u // .packed: vec2u
 fn narrow(v: lanes) -> stored { return v; } // .half: fn narrow(v: vec4f) -> stored { return bitcast<vec2u>(vec4<f16>(v)); }
 // .packed: fn narrow(v: vec4f) -> stored { return vec2u(pack2x16float(v.xy), pack2x16float(v.zw)); }
 
 override WORKGROUP: u32 = 64;
 
-// Elements of a slice, in fours for the f16 twins, and slices.
+// Elements of a slice, in fours but for the scalar twin, and slices.
 struct Params { n: u32, count: u32 }
 
 @group(0) @binding(0) var<uniform> params: Params;

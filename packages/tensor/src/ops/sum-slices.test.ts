@@ -8,7 +8,7 @@ import { sumSlices } from "./sum-slices.ts";
 
 withDevice("sums of slices", (device) => {
   it("are the same bits one by one, and joined in a plan where their results lie side by side", async () => {
-    const shapes = [[2, 5], [3, 64], [7, 65], [2, 1], [24, 130], [5, 8], [2, 300], [4, 33], [3, 3]] as const;
+    const shapes = [[2, 8], [3, 64], [7, 68], [2, 4], [24, 132], [5, 8], [2, 300], [4, 36], [3, 12]] as const;
     const data = shapes.map(([count, n], i) => Float32Array.from({ length: count * n }, (_, j) => Math.sin(7 * i + j)));
     const { whole } = device().scope(() => device().group(shapes.map((shape, i) => sumSlices(tensor(device(), data[i] as Float32Array, shape)).buffer), "eager"));
     const expected = new Float32Array(await device().read(whole));
@@ -21,6 +21,12 @@ withDevice("sums of slices", (device) => {
       expect(together.subarray(at, at + n)).toEqual(expected.subarray(at, at + n));
       at += Math.ceil(n / 64) * 64;
     }
+  });
+
+  it.each([[7, 65], [3, 1], [24, 132]] as const)("add up in order: %d of %d", async (count, n) => {
+    const data = Float32Array.from({ length: count * n }, (_, i) => Math.sin(7 * i));
+    const expected = Float32Array.from({ length: n }, (_, i) => Array.from({ length: count }, (_, slice) => data[slice * n + i] ?? NaN).reduce((sum, v) => Math.fround(sum + v), 0));
+    expect(await sumSlices(tensor(device(), data, [count, n])).floats()).toEqual(expected);
   });
 
   it.each([["natively", device], ["packed", () => withoutHalf(device())]] as const)("are rounded to f16 as a cast of the f32 sum is, %s", async (_, choose) => {

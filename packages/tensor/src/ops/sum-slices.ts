@@ -1,6 +1,6 @@
 import type { Shape } from "@roentgen/core";
 import { Buffer, type Dispatch, type Joiner } from "@roentgen/gpu";
-import { sumSlices as f32, sumSlicesHalf as half, sumSlicesJoined, sumSlicesPacked as packed } from "@roentgen/kernels";
+import { sumSlices as f32, sumSlicesHalf as half, sumSlicesJoined, sumSlicesPacked as packed, sumSlicesScalar as scalar } from "@roentgen/kernels";
 import { groups, launch } from "../op.ts";
 import { twinFor } from "../storage.ts";
 import { empty, type FloatDType, type Tensor } from "../tensor.ts";
@@ -18,7 +18,7 @@ const joiner: Joiner = {
     let threads = 0;
     const member = (i: number): readonly [number, number, number, number] => {
       const { n = 0, count = 0 } = (dispatches[i]?.params ?? {}) as { n?: number; count?: number };
-      return [(threads += n), n, count, ((sums[i]?.root.offset ?? from) - from) / 4];
+      return [(threads += n), n, count, ((sums[i]?.root.offset ?? from) - from) / 16];
     };
     const params = Object.fromEntries(members.map((name, i) => [name, member(i)]));
     const slices = members.map((_, i) => (dispatches[i] ?? dispatches[0])?.buffers[0] as Buffer);
@@ -33,9 +33,13 @@ const joiner: Joiner = {
 /** f32[count, ...shape] -> dtype[...shape], the sum over the first axis, added up in order; as f16 it has a multiple of four elements. */
 export function sumSlices(slices: Tensor, dtype: FloatDType = "f32"): Tensor {
   const sum = empty(slices.device, slices.shape.slice(1), { dtype });
+  const count = slices.dim(0);
+  if (sum.size % 4) {
+    launch(scalar.forward, { slices, sum, params: { n: sum.size, count } }, groups(scalar.forward, sum.size), { flops: slices.size });
+    return sum;
+  }
   const { forward } = twinFor(slices.device, dtype, { f32, half, packed });
-  const n = dtype === "f32" ? sum.size : sum.size / 4;
-  launch(forward, { slices, sum, params: { n, count: slices.dim(0) } }, groups(forward, n), { flops: slices.size, ...(dtype === "f32" ? { joiner } : {}) });
+  launch(forward, { slices, sum, params: { n: sum.size / 4, count } }, groups(forward, sum.size / 4), { flops: slices.size, ...(dtype === "f32" ? { joiner } : {}) });
   return sum;
 }
 
