@@ -1,10 +1,10 @@
 import { Buffer, type Device, nullDevice } from "@roentgen/gpu";
 import { fromHalf, Rng, toHalf } from "@roentgen/core";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { checkOp, withDevice } from "../testing/check-op.ts";
 import { messageOf } from "../testing/message-of.ts";
-import { host64, withoutHalf } from "../testing/op-case.ts";
+import { host64, likeGpu, runCase, withoutHalf } from "../testing/op-case.ts";
 import { record, spec } from "../record.ts";
 import { backward } from "../tape.ts";
 import { empty, persistent, Tensor, tensor } from "../tensor.ts";
@@ -20,6 +20,18 @@ const shape = fc.tuple(fc.integer({ min: 2, max: 24 }), fc.integer({ min: 1, max
 checkOp("batchNorm", cases, {
   arbitrary: fc.tuple(shape, fc.boolean(), fc.boolean(), fc.boolean(), fc.nat(1000))
     .map(([s, train, relu, residual, seed]) => batchNormCase({ shape: s, train, relu, residual: relu && residual, seed, eps: 0.01 })),
+});
+
+withDevice("batchNorm with the kernels that it has for GPUs", (device) => {
+  const many = [batchNormCase({ shape: [700, 1, 13], train: true, relu: false, residual: false, seed: 1, eps: 1e-5 }), batchNormCase({ shape: [83, 53, 8], train: true, relu: true, residual: true, seed: 2, eps: 1e-5 })];
+  let [native, packed]: Device[] = [];
+  beforeAll(() => {
+    [native, packed] = [likeGpu(device()), likeGpu(withoutHalf(device()))];
+  });
+  it.each([...cases, ...many].map((c) => [c.name, c] as const))("agrees with the float64 reference: %s", async (_, test) => {
+    const half = test.inputs.some(({ dtype }) => dtype === "f16");
+    for (const on of half ? [native, packed] : [native]) expect(await runCase(on as Device, { ...test, thorough: false })).toEqual([]);
+  });
 });
 
 withDevice("batchNorm's statistics", (device) => {

@@ -1,6 +1,7 @@
 import { format, ShapeError } from "@roentgen/core";
-import { flatGrid, type Grid } from "@roentgen/gpu";
+import { barriersAreCostly, type Device, flatGrid, type Grid } from "@roentgen/gpu";
 import { batchNorm as f32, batchNormHalf as half, batchNormPacked as packed, batchNormScalar as scalars } from "@roentgen/kernels";
+import { batchNormMerge, batchNormMergeHalf, batchNormMergePacked } from "@roentgen/kernels";
 import { batchNormTwoGradients, batchNormTwoGradientsHalf, batchNormTwoGradientsPacked } from "@roentgen/kernels";
 import { keep } from "../checkpoint.ts";
 import { groups, launch, op } from "../op.ts";
@@ -9,6 +10,7 @@ import type { GradientOf, SumOf } from "../tape.ts";
 import { empty, emptyLike, type Tensor } from "../tensor.ts";
 import { masked } from "./relu.ts";
 
+const mergeByGroups = { f32: batchNormMerge, half: batchNormMergeHalf, packed: batchNormMergePacked };
 const twoGradients = { f32: batchNormTwoGradients, half: batchNormTwoGradientsHalf, packed: batchNormTwoGradientsPacked };
 
 /** Statistics that outlive the step: persistent f32 tensors, [C], [C] and [1]. */
@@ -57,11 +59,12 @@ function normalised(name: string, x: Tensor, weight: Tensor, bias: Tensor, resid
   const rows = x.size / channels;
   const columns = channels % 4 ? channels : channels / 4;
   const k = channels % 4 ? scalars : twinFor(x.device, floatDType(name, "x", x), { f32, half, packed });
-  const work = stripes(rows, columns, x.device.info.software);
+  const work = stripes(x.device, rows, columns);
   const sizes = { rows, columns, channels, eps, momentum };
   const params = { ...sizes, ...work.apply };
   const sumParams = { ...sizes, ...work.sums };
   const perChannel = groups(k.merge, channels);
+  const [merge, mergeGrid] = barriersAreCostly(x.device) ? [k, perChannel] as const : [twinFor(x.device, floatDType(name, "x", x), mergeByGroups), flatGrid(channels, channelsOfMerge)] as const;
   const flags = { RELU: Number(relu), FROZEN: Number(!train) };
   const frozen = { FROZEN: flags.FROZEN };
 
@@ -71,7 +74,7 @@ function normalised(name: string, x: Tensor, weight: Tensor, bias: Tensor, resid
   const statistics = () => {
     const [mean, spread, partials] = [vector("mean"), vector("invstd"), partial()];
     launch(k.statistics, { x, partials, params: sumParams }, work.sumsGrid);
-    launch(k.merge, { first_row: x, stripe_statistics: partials, batch_mean: mean, batch_invstd: spread, running_mean: running.mean, running_variance: running.variance, batches: running.count, params: sumParams }, perChannel);
+    launch(merge.merge, { first_row: x, stripe_statistics: partials, batch_mean: mean, batch_invstd: spread, running_mean: running.mean, running_variance: running.variance, batches: running.count, params: sumParams }, mergeGrid);
     return [mean, spread] as const;
   };
   const [mean, spread] = train ? keep(statistics) : [running.mean, running.variance];
@@ -98,7 +101,7 @@ function normalised(name: string, x: Tensor, weight: Tensor, bias: Tensor, resid
   const sums = once((dy) => {
     const partials = sumsBeforeMerge(dy);
     const [dweight, dbias, coefficients] = [vector("dweight"), vector("dbias"), empty(x.device, [5, channels], { label: "coefficients" })];
-    launch(k.mergeGradients, { stripe_sums: partials, ...channelInputs, dweight, dbias, coefficients, params: sumParams }, perChannel, { overrides: frozen });
+    launch(merge.mergeGradients, { stripe_sums: partials, ...channelInputs, dweight, dbias, coefficients, params: sumParams }, mergeGrid, { overrides: frozen });
     return { dweight, dbias, coefficients };
   });
   /** Constant statistics: what x needs, without the sums. */
@@ -137,16 +140,25 @@ interface Stripes {
   readonly stripes: number;
 }
 
+/** Channels that a workgroup of batch-norm.merge.wgsl merges. */
+const channelsOfMerge = 4;
+
+/** Threads that sum: what a GPU needs to have enough loads under way, each thread waiting for one row; a software driver has few cores. */
+const threadsOfSums = { software: 512, gpu: 131_072 };
+
 /**
- * How rows are dealt to threads, for sums and for elementwise passes. More stripes keep more threads busy, but `merge` walks
- * them all; a software driver has few threads and is fastest on long loops.
+ * How rows are dealt to threads, for sums and for elementwise passes. More stripes keep more threads busy, but somebody has to merge them;
+ * a software driver has few threads and is fastest on long loops.
  */
-function stripes(rows: number, columns: number, software: boolean): { sums: Stripes; sumsGrid: Grid; apply: Stripes; applyGrid: Grid } {
+function stripes(device: Device, rows: number, columns: number): { sums: Stripes; sumsGrid: Grid; apply: Stripes; applyGrid: Grid } {
+  const { software } = device.info;
   const deal = (per_thread: number): [Stripes, Grid] => {
     const count = Math.ceil(rows / per_thread);
     return [{ per_thread, stripes: count }, flatGrid(count * columns, f32.statistics.overrides.WORKGROUP)];
   };
-  const wanted = Math.min(512, Math.ceil((software ? 512 : 32_768) / columns));
+  // one thread a channel merges them all where barriers are costly
+  const most = barriersAreCostly(device) ? 512 : Infinity;
+  const wanted = Math.min(most, Math.ceil(threadsOfSums[software ? "software" : "gpu"] / columns));
   const [sums, sumsGrid] = deal(Math.max(16, 4 * Math.ceil(rows / wanted / 4)));
   const [apply, applyGrid] = deal(software ? 32 : 4);
   return { sums, sumsGrid, apply, applyGrid };

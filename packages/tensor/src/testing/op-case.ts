@@ -57,6 +57,9 @@ export function halved(test: OpCase, which: (i: number) => boolean = () => true)
 export const withoutHalf = (device: Device): Device =>
   new Device(device.gpu, { ...device.info, features: device.info.features.filter((name) => name !== "shader-f16") });
 
+/** The same device as one whose barriers cost little: ops choose the kernels that they have for GPUs. */
+export const likeGpu = (device: Device): Device => new Device(device.gpu, { ...device.info, software: false });
+
 /** Runs one case and returns what is wrong, in words; an empty list is success. */
 export async function runCase(device: Device, { thorough = true, ...options }: OpCase & { readonly thorough?: boolean }): Promise<string[]> {
   const test: OpCase = options;
