@@ -14,7 +14,7 @@
 //
 // Each is a matrix product, its operands copied to workgroup memory from where they lie: rows are output pixels (forward), the input pixels
 // of a phase (backward_x, as in conv2d.lanes.wgsl) or output channels (backward_weight). The sum runs over taps and, 32 at a time, over
-// channels, or over output pixels, 32 at a time. Where a row's pixel lies is found once, or 32 at a time one step ahead.
+// channels, or over output pixels, 32 at a time. Where a row's pixel lies is found once, or 32 at a time two steps ahead.
 
 diagnostic(off, chromium.subgroup_matrix_uniformity); // .emulated: diagnostic(off, derivative_uniformity);
 enable f16;
@@ -111,11 +111,7 @@ fn multiply(sums: ptr<function, sums_of>, subgroup: u32, lane: u32, k: u32, a_co
 
 // All terms that lie in workgroup memory.
 fn multiply_tiles(sums: ptr<function, sums_of>, subgroup: u32, lane: u32, a_columns: bool, b_columns: bool) {
-  workgroupBarrier();
-  if (subgroup < subgroups_of_tile()) {
-    for (var k = 0u; k < TILE_K; k += K) { multiply(sums, subgroup, lane, k, a_columns, b_columns); }
-  }
-  workgroupBarrier();
+  for (var k = 0u; k < TILE_K; k += K) { multiply(sums, subgroup, lane, k, a_columns, b_columns); }
 }
 
 // Writes one matrix of each subgroup to `results`.
@@ -127,18 +123,42 @@ fn lay_out(sums: ptr<function, sums_of>, one: u32, subgroup: u32, lane: u32) {
   workgroupBarrier();
 }
 
-fn put_a(at: u32, v: vec4<f16>) {
-  tile_a[at] = v.x;
-  tile_a[at + 1u] = v.y;
-  tile_a[at + 2u] = v.z;
-  tile_a[at + 3u] = v.w;
+// What a thread has loaded for the next step: every WORKGROUP-th vec4 of a tile. One that is not in the mask (bits of b from 16 on) is zero.
+var<private> next_a: array<vec4<f16>, 8>;
+var<private> next_b: array<vec4<f16>, 8>;
+var<private> mask: u32;
+
+// The index to load from: the first there is where there is nothing, since a load that nothing decides about is one that nobody waits for.
+fn source(index: u32, bit: u32, inside: bool) -> u32 {
+  mask |= select(0u, 1u << bit, inside);
+  return select(0u, index, inside);
 }
 
-fn put_b(at: u32, v: vec4<f16>) {
-  tile_b[at] = v.x;
-  tile_b[at + 1u] = v.y;
-  tile_b[at + 2u] = v.z;
-  tile_b[at + 3u] = v.w;
+fn loaded(v: vec4<f16>, bit: u32) -> vec4<f16> {
+  return select(vec4<f16>(), v, ((mask >> bit) & 1u) != 0u);
+}
+
+// Indices are in quads, so that one bound serves four elements and a compiler may join their stores.
+fn put_a(quad: u32, v: vec4<f16>) {
+  let at = min(quad, TILE_M * (TILE_K + PAD) / 4u - 1u) * 4u;
+  tile_a[at] = v.x; tile_a[at + 1u] = v.y; tile_a[at + 2u] = v.z; tile_a[at + 3u] = v.w;
+}
+
+fn put_b(quad: u32, v: vec4<f16>) {
+  let at = min(quad, TILE_N * (TILE_K + PAD) / 4u - 1u) * 4u;
+  tile_b[at] = v.x; tile_b[at + 1u] = v.y; tile_b[at + 2u] = v.z; tile_b[at + 3u] = v.w;
+}
+
+// Where vec4 v of a tile of `size` rows or columns lies: `along`, the terms of a row in one piece; else the rows of a term.
+fn quad_of(v: u32, size: u32, along: bool) -> u32 {
+  if (along) { return v / (TILE_K / 4u) * ((TILE_K + PAD) / 4u) + v % (TILE_K / 4u); }
+  return v / (size / 4u) * ((size + PAD) / 4u) + v % (size / 4u);
+}
+
+// Copies what was loaded to workgroup memory.
+fn put_tiles(local: u32, a_columns: bool, b_columns: bool) {
+  for (var p = 0u; p < TILE_M * TILE_K / 4u / WORKGROUP; p++) { put_a(quad_of(local + p * WORKGROUP, TILE_M, !a_columns), loaded(next_a[p], p)); }
+  for (var p = 0u; p < TILE_N * TILE_K / 4u / WORKGROUP; p++) { put_b(quad_of(local + p * WORKGROUP, TILE_N, b_columns), loaded(next_b[p], 16u + p)); }
 }
 
 fn place_of(pixel: u32, height: u32, width: u32) -> vec3u {
@@ -156,43 +176,48 @@ fn kept(v: u32) -> vec4f {
   return vec4f(results[4u * v], results[4u * v + 1u], results[4u * v + 2u], results[4u * v + 3u]);
 }
 
-// Adds the share of group.z of the steps: 32 channels of a tap each, tap by tap.
-fn add_forward(sums: ptr<function, sums_of>, group: vec3u, local: u32, subgroup: u32) {
-  let m = params.batch * params.output.x * params.output.y;
-  let m0 = group.x * TILE_M;
-  let n0 = group.y * TILE_N;
+// Loads the tiles of a step: 32 channels of a tap.
+fn fetch_forward(local: u32, group: vec3u, step: u32) {
   let taps = params.kernel.x * params.kernel.y;
   let steps = (params.c + TILE_K - 1u) / TILE_K;
+  let tap = step / steps;
+  let r = tap / params.kernel.y;
+  let off = vec2u(r, tap - r * params.kernel.y) * params.dilation;
+  let c = (step - tap * steps) * TILE_K + local % (TILE_K / 4u) * 4u;
+  mask = 0u;
+  for (var p = 0u; p < TILE_M * TILE_K / 4u / WORKGROUP; p++) {
+    let place = places[(local + p * WORKGROUP) / (TILE_K / 4u)];
+    let at = place.yz + off;
+    let index = (((place.x * params.input.x + at.x) * params.input.y + at.y) * params.c + c) / 4u;
+    next_a[p] = x[source(index, p, at.x < params.input.x && at.y < params.input.y && c < params.c)];
+  }
+  for (var p = 0u; p < TILE_N * TILE_K / 4u / WORKGROUP; p++) {
+    let filter_at = group.y * TILE_N + (local + p * WORKGROUP) / (TILE_K / 4u);
+    next_b[p] = w[source(((filter_at * taps + tap) * params.c + c) / 4u, 16u + p, filter_at < params.k && c < params.c)];
+  }
+}
+
+// Adds the share of group.z of the steps, tap by tap.
+fn add_forward(sums: ptr<function, sums_of>, group: vec3u, local: u32, subgroup: u32) {
+  let m = params.batch * params.output.x * params.output.y;
   for (var row = local; row < TILE_M; row += WORKGROUP) {
-    let p = place_of(min(m0 + row, m - 1u), params.output.x, params.output.y);
+    let p = place_of(min(group.x * TILE_M + row, m - 1u), params.output.x, params.output.y);
     // above or left of x these wrap round to huge numbers, so one comparison finds both ends
     places[row] = vec3u(p.x, p.y * params.stride.x - params.padding.x, p.z * params.stride.y - params.padding.y);
   }
   workgroupBarrier();
-  for (var step = group.z * params.slice; step < min((group.z + 1u) * params.slice, taps * steps); step++) {
-    let tap = step / steps;
-    let c0 = (step - tap * steps) * TILE_K;
-    let r = tap / params.kernel.y;
-    let off = vec2u(r, tap - r * params.kernel.y) * params.dilation;
-    for (var v = local; v < TILE_M * TILE_K / 4u; v += WORKGROUP) {
-      let row = v / (TILE_K / 4u);
-      let c = c0 + v % (TILE_K / 4u) * 4u;
-      let p = places[row];
-      let at = p.yz + off;
-      var value = vec4<f16>();
-      if (at.x < params.input.x && at.y < params.input.y && c < params.c) {
-        value = x[(((p.x * params.input.x + at.x) * params.input.y + at.y) * params.c + c) / 4u];
-      }
-      put_a(row * (TILE_K + PAD) + c - c0, value);
-    }
-    for (var v = local; v < TILE_N * TILE_K / 4u; v += WORKGROUP) {
-      let column = v / (TILE_K / 4u);
-      let c = c0 + v % (TILE_K / 4u) * 4u;
-      var value = vec4<f16>();
-      if (n0 + column < params.k && c < params.c) { value = w[(((n0 + column) * taps + tap) * params.c + c) / 4u]; }
-      put_b(column * (TILE_K + PAD) + c - c0, value);
-    }
-    multiply_tiles(sums, subgroup, local % 32u, false, true);
+  let first = group.z * params.slice;
+  let last = min(first + params.slice, params.kernel.x * params.kernel.y * ((params.c + TILE_K - 1u) / TILE_K));
+  fetch_forward(local, group, first);
+  for (var step = first; step < last; step++) {
+    put_tiles(local, false, true);
+    workgroupBarrier();
+    let next = min(step + 1u, last - 1u);
+    if (subgroup < subgroups_of_tile()) {
+      fetch_forward(local, group, next);
+      multiply_tiles(sums, subgroup, local % 32u, false, true);
+    } else { fetch_forward(local, group, next); }
+    workgroupBarrier();
   }
 }
 
@@ -249,43 +274,65 @@ fn forward_slices(
 @group(0) @binding(5) var<storage, read> dy: array<vec4<f16>>;
 @group(0) @binding(6) var<storage, read_write> dx: array<vec4<f16>>;
 
-// Adds the share of a slice of the steps: 32 output channels of a tap each, tap by tap.
+// Which output line and column a tap sends those of a phase to: phase + stride i to i + off, if the stride divides the way there.
+struct Sent { off: vec2i, met: bool }
+
+fn sent_by(tap: u32, phase: vec2u) -> Sent {
+  let r = tap / params.kernel.y;
+  let up = vec2i(phase + params.padding) - vec2i(vec2u(r, tap - r * params.kernel.y) * params.dilation);
+  let off = up / vec2i(params.stride);
+  return Sent(off, all(off * vec2i(params.stride) == up));
+}
+
+// The first step from `step` on whose tap meets the phase, or one that is `last` or more.
+fn step_from(step: u32, last: u32, steps: u32, phase: vec2u) -> u32 {
+  var at = step;
+  while (at < last && !sent_by(at / steps, phase).met) { at = (at / steps + 1u) * steps; }
+  return at;
+}
+
+// Loads the tiles of a step: 32 output channels of a tap.
+fn fetch_backward_x(local: u32, group: vec3u, phase: vec2u, step: u32, steps: u32) {
+  let taps = params.kernel.x * params.kernel.y;
+  let tap = step / steps;
+  let off = vec2u(sent_by(tap, phase).off);
+  let k0 = (step - tap * steps) * TILE_K;
+  let k = k0 + local % (TILE_K / 4u) * 4u;
+  mask = 0u;
+  for (var p = 0u; p < TILE_M * TILE_K / 4u / WORKGROUP; p++) {
+    let place = places[(local + p * WORKGROUP) / (TILE_K / 4u)];
+    let at = place.yz + off;
+    let index = (((place.x * params.output.x + at.x) * params.output.y + at.y) * params.k + k) / 4u;
+    next_a[p] = dy[source(index, p, at.x < params.output.x && at.y < params.output.y && k < params.k)];
+  }
+  for (var p = 0u; p < TILE_N * TILE_K / 4u / WORKGROUP; p++) {
+    let v = local + p * WORKGROUP;
+    let column = group.y * TILE_N + v % (TILE_N / 4u) * 4u;
+    let row = k0 + v / (TILE_N / 4u);
+    next_b[p] = w[source(((row * taps + tap) * params.c + column) / 4u, 16u + p, column < params.c && row < params.k)];
+  }
+}
+
+// Adds the share of a slice of the steps, tap by tap.
 fn add_backward_x(sums: ptr<function, sums_of>, group: vec3u, local: u32, subgroup: u32, phase: vec2u, slice: u32) {
   let size = phase_size(phase);
   let m = params.batch * size.x * size.y;
-  let m0 = group.x * TILE_M;
-  let n0 = group.y * TILE_N;
-  let taps = params.kernel.x * params.kernel.y;
-  let steps = (params.k + TILE_K - 1u) / TILE_K;
-  for (var row = local; row < TILE_M; row += WORKGROUP) { places[row] = place_of(min(m0 + row, m - 1u), size.x, size.y); }
+  for (var row = local; row < TILE_M; row += WORKGROUP) { places[row] = place_of(min(group.x * TILE_M + row, m - 1u), size.x, size.y); }
   workgroupBarrier();
-  for (var step = slice * params.slice; step < min((slice + 1u) * params.slice, taps * steps); step++) {
-    let tap = step / steps;
-    let k0 = (step - tap * steps) * TILE_K;
-    // this tap sends input line phase + stride*i to output line i + up/stride, if the stride divides up
-    let r = tap / params.kernel.y;
-    let up = vec2i(phase + params.padding) - vec2i(vec2u(r, tap - r * params.kernel.y) * params.dilation);
-    let off = up / vec2i(params.stride);
-    if (any(off * vec2i(params.stride) != up)) { continue; }
-    for (var v = local; v < TILE_M * TILE_K / 4u; v += WORKGROUP) {
-      let row = v / (TILE_K / 4u);
-      let k = k0 + v % (TILE_K / 4u) * 4u;
-      let p = places[row];
-      let at = p.yz + vec2u(off);
-      var value = vec4<f16>();
-      if (at.x < params.output.x && at.y < params.output.y && k < params.k) {
-        value = dy[(((p.x * params.output.x + at.x) * params.output.y + at.y) * params.k + k) / 4u];
-      }
-      put_a(row * (TILE_K + PAD) + k - k0, value);
-    }
-    for (var v = local; v < TILE_N * TILE_K / 4u; v += WORKGROUP) {
-      let column = v % (TILE_N / 4u) * 4u;
-      let k = v / (TILE_N / 4u);
-      var value = vec4<f16>();
-      if (n0 + column < params.c && k0 + k < params.k) { value = w[(((k0 + k) * taps + tap) * params.c + n0 + column) / 4u]; }
-      put_b(k * (TILE_N + PAD) + column, value);
-    }
-    multiply_tiles(sums, subgroup, local % 32u, false, false);
+  let steps = (params.k + TILE_K - 1u) / TILE_K;
+  let last = min((slice + 1u) * params.slice, params.kernel.x * params.kernel.y * steps);
+  var step = step_from(slice * params.slice, last, steps, phase);
+  if (step < last) { fetch_backward_x(local, group, phase, step, steps); }
+  while (step < last) {
+    put_tiles(local, false, false);
+    workgroupBarrier();
+    step = step_from(step + 1u, last, steps, phase);
+    let next = min(step, last - 1u);
+    if (subgroup < subgroups_of_tile()) {
+      fetch_backward_x(local, group, phase, next, steps);
+      multiply_tiles(sums, subgroup, local % 32u, false, false);
+    } else { fetch_backward_x(local, group, phase, next, steps); }
+    workgroupBarrier();
   }
 }
 
@@ -353,6 +400,30 @@ fn backward_x_slices(
   }
 }
 
+// Finds where 32 output pixels lie, for one half of `places`: those of a step, while the step before it multiplies.
+fn find_pixels(local: u32, half: u32, pixel: u32, last: u32) {
+  for (var i = local; i < TILE_K; i += WORKGROUP) { places[half + i] = place_of(min(pixel + i, last - 1u), params.output.x, params.output.y); }
+}
+
+// Loads the tiles of 32 output pixels: of dy, and of x what they see through a tap.
+fn fetch_backward_weight(local: u32, m0: u32, n0: u32, half: u32, pixel: u32, last: u32, off: vec2u) {
+  mask = 0u;
+  for (var p = 0u; p < TILE_M * TILE_K / 4u / WORKGROUP; p++) {
+    let v = local + p * WORKGROUP;
+    let row = m0 + v % (TILE_M / 4u) * 4u;
+    let at = pixel + v / (TILE_M / 4u);
+    next_a[p] = dy[source((at * params.k + row) / 4u, p, row < params.k && at < last)];
+  }
+  for (var p = 0u; p < TILE_N * TILE_K / 4u / WORKGROUP; p++) {
+    let v = local + p * WORKGROUP;
+    let column = n0 + v % (TILE_N / 4u) * 4u;
+    let place = places[half + v / (TILE_N / 4u)];
+    let at = place.yz * params.stride + off;
+    let index = (((place.x * params.input.x + at.x) * params.input.y + at.y) * params.c + column) / 4u;
+    next_b[p] = x[source(index, 16u + p, column < params.c && at.x < params.input.x && at.y < params.input.y)];
+  }
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn backward_weight(
   @builtin(workgroup_id) group: vec3u,
@@ -369,32 +440,22 @@ fn backward_weight(
   let off = vec2u(r, tap - r * params.kernel.y) * params.dilation - params.padding;
   let m0 = group.x * TILE_M;
   let n0 = (group.y - tap * across) * TILE_N;
-  for (var i = local; i < TILE_K; i += WORKGROUP) { places[i] = place_of(min(first + i, last - 1u), params.output.x, params.output.y); }
-  var half = 0u;
+  find_pixels(local, 0u, first, last);
   workgroupBarrier();
   var sums: sums_of;
+  fetch_backward_weight(local, m0, n0, 0u, first, last, off);
+  find_pixels(local, TILE_K, first + TILE_K, last);
+  var half = TILE_K;
   for (var pixel = first; pixel < last; pixel += TILE_K) {
-    for (var v = local; v < TILE_M * TILE_K / 4u; v += WORKGROUP) {
-      let row = v % (TILE_M / 4u) * 4u;
-      let i = v / (TILE_M / 4u);
-      var value = vec4<f16>();
-      if (m0 + row < params.k && pixel + i < last) { value = dy[((pixel + i) * params.k + m0 + row) / 4u]; }
-      put_a(i * (TILE_M + PAD) + row, value);
-    }
-    for (var v = local; v < TILE_N * TILE_K / 4u; v += WORKGROUP) {
-      let column = v % (TILE_N / 4u) * 4u;
-      let i = v / (TILE_N / 4u);
-      let p = places[half + i];
-      let at = p.yz * params.stride + off;
-      var value = vec4<f16>();
-      if (n0 + column < params.c && at.x < params.input.x && at.y < params.input.y) {
-        value = x[(((p.x * params.input.x + at.x) * params.input.y + at.y) * params.c + n0 + column) / 4u];
-      }
-      put_b(i * (TILE_N + PAD) + column, value);
-    }
+    put_tiles(local, true, false);
+    workgroupBarrier();
+    find_pixels(local, TILE_K - half, pixel + 2u * TILE_K, last);
+    if (subgroup < subgroups_of_tile()) {
+      fetch_backward_weight(local, m0, n0, half, pixel + TILE_K, last, off);
+      multiply_tiles(&sums, subgroup, local % 32u, true, false);
+    } else { fetch_backward_weight(local, m0, n0, half, pixel + TILE_K, last, off); }
     half = TILE_K - half;
-    for (var i = local; i < TILE_K; i += WORKGROUP) { places[half + i] = place_of(min(pixel + TILE_K + i, last - 1u), params.output.x, params.output.y); }
-    multiply_tiles(&sums, subgroup, local % 32u, true, false);
+    workgroupBarrier();
   }
   let taps = params.kernel.x * params.kernel.y;
   for (var i = 0u; i < ROWS / M; i++) { // .emulated: for (var i = 0u; i < ROWS / UNIT_M * one; i++) {

@@ -8,7 +8,9 @@
 //
 // Tiling: a workgroup computes TILE_M x TILE_N results, each of its subgroups 64 x 32 of them, as matrices of M x N that its lanes share.
 // The sum advances 32 terms a step: all threads copy a tile of each operand to workgroup memory, laid out as it lies outside (the matrix
-// loads take rows or columns), then a subgroup multiplies 64 x K by K x 32: for matrices of 16 x 16 that is six loads for eight products.
+// loads take rows or columns), load the next step's into registers, and multiply: a subgroup 64 x K by K x 32, which for matrices of
+// 16 x 16 is six loads for eight products. Those loads stand in the same block as the products: a compiler waits for them where a branch
+// ends, and may move them behind one.
 // Rows in workgroup memory are 16 bytes longer than they need to be, so that eight of them begin in different banks.
 //
 // What lies beyond m, n and k is 0 in the tiles. Results go through workgroup memory, a matrix of each subgroup at a time, since which lane
@@ -106,11 +108,7 @@ fn multiply(sums: ptr<function, sums_of>, subgroup: u32, lane: u32, k: u32, a_co
 
 // All terms that lie in workgroup memory.
 fn multiply_tiles(sums: ptr<function, sums_of>, subgroup: u32, lane: u32, a_columns: bool, b_columns: bool) {
-  workgroupBarrier();
-  if (subgroup < subgroups_of_tile()) {
-    for (var k = 0u; k < TILE_K; k += K) { multiply(sums, subgroup, lane, k, a_columns, b_columns); }
-  }
-  workgroupBarrier();
+  for (var k = 0u; k < TILE_K; k += K) { multiply(sums, subgroup, lane, k, a_columns, b_columns); }
 }
 
 // Writes one matrix of each subgroup to `results`.
@@ -122,18 +120,72 @@ fn lay_out(sums: ptr<function, sums_of>, one: u32, subgroup: u32, lane: u32) {
   workgroupBarrier();
 }
 
-fn put_a(at: u32, v: vec4<f16>) {
-  tile_a[at] = v.x;
-  tile_a[at + 1u] = v.y;
-  tile_a[at + 2u] = v.z;
-  tile_a[at + 3u] = v.w;
+// What a thread has loaded for the next step: every WORKGROUP-th vec4 of a tile. One that is not in the mask (bits of b from 16 on) is zero.
+var<private> next_a: array<vec4<f16>, 8>;
+var<private> next_b: array<vec4<f16>, 8>;
+var<private> mask: u32;
+
+// The index to load from: the first there is where there is nothing, since a load that nothing decides about is one that nobody waits for.
+fn source(index: u32, bit: u32, inside: bool) -> u32 {
+  mask |= select(0u, 1u << bit, inside);
+  return select(0u, index, inside);
 }
 
-fn put_b(at: u32, v: vec4<f16>) {
-  tile_b[at] = v.x;
-  tile_b[at + 1u] = v.y;
-  tile_b[at + 2u] = v.z;
-  tile_b[at + 3u] = v.w;
+fn loaded(v: vec4<f16>, bit: u32) -> vec4<f16> {
+  return select(vec4<f16>(), v, ((mask >> bit) & 1u) != 0u);
+}
+
+// Indices are in quads, so that one bound serves four elements and a compiler may join their stores.
+fn put_a(quad: u32, v: vec4<f16>) {
+  let at = min(quad, TILE_M * (TILE_K + PAD) / 4u - 1u) * 4u;
+  tile_a[at] = v.x; tile_a[at + 1u] = v.y; tile_a[at + 2u] = v.z; tile_a[at + 3u] = v.w;
+}
+
+fn put_b(quad: u32, v: vec4<f16>) {
+  let at = min(quad, TILE_N * (TILE_K + PAD) / 4u - 1u) * 4u;
+  tile_b[at] = v.x; tile_b[at + 1u] = v.y; tile_b[at + 2u] = v.z; tile_b[at + 3u] = v.w;
+}
+
+// Where vec4 v of a tile of `size` rows or columns lies: `along`, the terms of a row in one piece; else the rows of a term.
+fn quad_of(v: u32, size: u32, along: bool) -> u32 {
+  if (along) { return v / (TILE_K / 4u) * ((TILE_K + PAD) / 4u) + v % (TILE_K / 4u); }
+  return v / (size / 4u) * ((size + PAD) / 4u) + v % (size / 4u);
+}
+
+// Copies what was loaded to workgroup memory.
+fn put_tiles(local: u32, a_columns: bool, b_columns: bool) {
+  for (var p = 0u; p < TILE_M * TILE_K / 4u / WORKGROUP; p++) { put_a(quad_of(local + p * WORKGROUP, TILE_M, !a_columns), loaded(next_a[p], p)); }
+  for (var p = 0u; p < TILE_N * TILE_K / 4u / WORKGROUP; p++) { put_b(quad_of(local + p * WORKGROUP, TILE_N, b_columns), loaded(next_b[p], 16u + p)); }
+}
+
+// Loads the tiles whose terms begin at k0.
+fn fetch(local: u32, group: vec3u, k0: u32, last: u32) {
+  let matrix = group.z % params.batch;
+  mask = 0u;
+  for (var p = 0u; p < TILE_M * TILE_K / 4u / WORKGROUP; p++) {
+    let v = local + p * WORKGROUP;
+    var row = group.x * TILE_M + v / (TILE_K / 4u);
+    var k = k0 + v % (TILE_K / 4u) * 4u;
+    var index = row * params.k + k;
+    if (TRANSPOSE_A == 1u) {
+      row = group.x * TILE_M + v % (TILE_M / 4u) * 4u;
+      k = k0 + v / (TILE_M / 4u);
+      index = k * params.m + row;
+    }
+    next_a[p] = a[source((matrix * params.stride_a + index) / 4u, p, row < params.m && k < last)];
+  }
+  for (var p = 0u; p < TILE_N * TILE_K / 4u / WORKGROUP; p++) {
+    let v = local + p * WORKGROUP;
+    var column = group.y * TILE_N + v % (TILE_N / 4u) * 4u;
+    var k = k0 + v / (TILE_N / 4u);
+    var index = k * params.n + column;
+    if (TRANSPOSE_B == 1u) {
+      column = group.y * TILE_N + v / (TILE_K / 4u);
+      k = k0 + v % (TILE_K / 4u) * 4u;
+      index = column * params.k + k;
+    }
+    next_b[p] = b[source((matrix * params.stride_b + index) / 4u, 16u + p, column < params.n && k < last)];
+  }
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -145,42 +197,18 @@ fn forward(
   let subgroup = subgroup_in; // .emulated: let subgroup = local / 32u; let one = min(groups.x, 1u); M = UNIT_M * one; N = UNIT_N * one; K = UNIT_K * one;
   let m0 = group.x * TILE_M;
   let n0 = group.y * TILE_N;
-  let matrix = group.z % params.batch;
   let first = group.z / params.batch * params.slice;
   let last = min(first + params.slice, params.k);
   var sums: sums_of;
+  fetch(local, group, first, last);
   for (var k0 = first; k0 < last; k0 += TILE_K) {
-    for (var v = local; v < TILE_M * TILE_K / 4u; v += WORKGROUP) {
-      var row = v / (TILE_K / 4u);
-      var k = v % (TILE_K / 4u) * 4u;
-      var index = (m0 + row) * params.k + k0 + k;
-      var at = row * (TILE_K + PAD) + k;
-      if (TRANSPOSE_A == 1u) {
-        k = v / (TILE_M / 4u);
-        row = v % (TILE_M / 4u) * 4u;
-        index = (k0 + k) * params.m + m0 + row;
-        at = k * (TILE_M + PAD) + row;
-      }
-      var value = vec4<f16>();
-      if (m0 + row < params.m && k0 + k < last) { value = a[(matrix * params.stride_a + index) / 4u]; }
-      put_a(at, value);
-    }
-    for (var v = local; v < TILE_N * TILE_K / 4u; v += WORKGROUP) {
-      var column = v % (TILE_N / 4u) * 4u;
-      var k = v / (TILE_N / 4u);
-      var index = (k0 + k) * params.n + n0 + column;
-      var at = k * (TILE_N + PAD) + column;
-      if (TRANSPOSE_B == 1u) {
-        column = v / (TILE_K / 4u);
-        k = v % (TILE_K / 4u) * 4u;
-        index = (n0 + column) * params.k + k0 + k;
-        at = column * (TILE_K + PAD) + k;
-      }
-      var value = vec4<f16>();
-      if (n0 + column < params.n && k0 + k < last) { value = b[(matrix * params.stride_b + index) / 4u]; }
-      put_b(at, value);
-    }
-    multiply_tiles(&sums, subgroup, local % 32u, TRANSPOSE_A == 1u, TRANSPOSE_B == 1u);
+    put_tiles(local, TRANSPOSE_A == 1u, TRANSPOSE_B == 1u);
+    workgroupBarrier();
+    if (subgroup < subgroups_of_tile()) {
+      fetch(local, group, k0 + TILE_K, last);
+      multiply_tiles(&sums, subgroup, local % 32u, TRANSPOSE_A == 1u, TRANSPOSE_B == 1u);
+    } else { fetch(local, group, k0 + TILE_K, last); }
+    workgroupBarrier();
   }
   for (var i = 0u; i < ROWS / M; i++) { // .emulated: for (var i = 0u; i < ROWS / UNIT_M * one; i++) {
     for (var j = 0u; j < COLUMNS / N; j++) { // .emulated: for (var j = 0u; j < COLUMNS / UNIT_N * one; j++) {
