@@ -2,14 +2,14 @@
 // so that small gradients do not vanish in f16; the optimiser divides by it, or skips the step where a gradient overflowed.
 // Definition: torch.amp.GradScaler, https://pytorch.org/docs/stable/amp.html#gradient-scaling
 //
-// check_chunk   partial[i] = sum of squares of chunk i's gradient / factor, or -1 if any of it is not finite
-// merge_chunks  merged[j] = sum of a stripe of partial, stripes in order, or -1 if any of it is -1
+// check_chunk   partial[8 i + lane] = sum of squares of chunk i's gradient / factor, every eighth vec4 of it, or -1 if any of them is not finite
+// merge_chunks  merged[j] = sum of every STRIPES-th number of partial from j on, or -1 if any of them is -1
 // decide        reads merged; where any is -1: scale = (0, 1), the factor is multiplied by `backoff`. Else scale = (clip / factor, 0)
 //               with clip = min(1, max_norm / (norm + 1e-6)), or 1 if max_norm is 0; and after `interval` such steps in a row
 //               the factor is multiplied by `growth`, unless that is infinite. norm = sqrt(sum of merged), or -1
 //
 // `chunks` as in optimizer.wgsl: y = first vec4 of a gradient, z = elements. `state` = (factor, steps since it last changed, steps
-// skipped so far). One thread a chunk in check_chunk, as in norm_chunk there; 64 in merge_chunks; one in decide.
+// skipped so far). Eight threads a chunk in check_chunk, as in norm_chunk there; STRIPES in merge_chunks; one in decide.
 
 override WORKGROUP: u32 = 64;
 
@@ -24,14 +24,15 @@ struct Params { first: u32, count: u32, growth: f32, backoff: f32, interval: f32
 @compute @workgroup_size(WORKGROUP)
 fn check_chunk(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let index = id.y * groups.x * WORKGROUP + id.x;
-  if (index >= params.count) { return; }
-  let chunk = chunks[params.first + index];
+  let number = index / 8u;
+  if (number >= params.count) { return; }
+  let chunk = chunks[params.first + number];
   let unscale = 1.0 / factor[0];
   var sum = vec4f(0.0);
   // Exponent bits, as integers: a compiler may assume that floats are finite.
   var widest = vec4u(0u);
   let size = (chunk.z + 3u) / 4u;
-  for (var i = 0u; i < size; i++) {
+  for (var i = index % 8u; i < size; i += 8u) {
     let inside = vec4u(0u, 1u, 2u, 3u) + 4u * i < vec4u(chunk.z);
     let g = select(vec4f(0.0), gradient[chunk.y + i], inside);
     widest = max(widest, bitcast<vec4u>(g) & vec4u(0x7f800000u));
@@ -39,38 +40,37 @@ fn check_chunk(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups
     sum += u * u;
   }
   let most = max(max(widest.x, widest.y), max(widest.z, widest.w));
-  partial[params.first + index] = select((sum.x + sum.y) + (sum.z + sum.w), -1.0, most == 0x7f800000u);
+  partial[8u * params.first + index] = select((sum.x + sum.y) + (sum.z + sum.w), -1.0, most == 0x7f800000u);
 }
 
 @group(0) @binding(1) var<storage, read> partials: array<f32>;
 @group(0) @binding(2) var<storage, read_write> merged: array<f32>;
 
-const STRIPES = 64u;
+const STRIPES = 512u;
 
 @compute @workgroup_size(64)
-fn merge_chunks(@builtin(local_invocation_index) lane: u32) {
-  let each = (params.count + STRIPES - 1u) / STRIPES;
+fn merge_chunks(@builtin(global_invocation_id) id: vec3u) {
   var sum = 0.0;
   var overflow = false;
-  for (var i = lane * each; i < min(params.count, (lane + 1u) * each); i++) {
+  for (var i = id.x; i < 8u * params.count; i += STRIPES) {
     sum += partials[i];
     overflow = overflow || partials[i] < 0.0;
   }
-  merged[lane] = select(sum, -1.0, overflow);
+  merged[id.x] = select(sum, -1.0, overflow);
 }
 
-@group(0) @binding(1) var<storage, read> stripes: array<f32>;
+@group(0) @binding(1) var<storage, read> stripes: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> state: array<f32>;
 @group(0) @binding(3) var<storage, read_write> scale: array<f32>;
 @group(0) @binding(4) var<storage, read_write> norm: array<f32>;
 
 @compute @workgroup_size(1)
 fn decide() {
-  var sum = 0.0;
+  var sums = vec4f();
   var overflow = false;
-  for (var i = 0u; i < STRIPES; i++) {
-    sum += stripes[i];
-    overflow = overflow || stripes[i] < 0.0;
+  for (var i = 0u; i < STRIPES / 4u; i++) {
+    sums += stripes[i];
+    overflow = overflow || any(stripes[i] < vec4f());
   }
   let before = state[0];
   if (overflow) {
@@ -82,7 +82,7 @@ fn decide() {
     norm[0] = -1.0;
     return;
   }
-  let length = sqrt(sum);
+  let length = sqrt((sums.x + sums.y) + (sums.z + sums.w));
   let grown = before * params.growth;
   let due = state[1] + 1.0 == params.interval;
   state[0] = select(before, grown, due && (bitcast<u32>(grown) & 0x7f800000u) != 0x7f800000u);

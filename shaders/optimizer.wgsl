@@ -10,11 +10,11 @@
 // advance       counter = the next step's, unless it is skipped; one thread
 // adam          Kingma and Ba 2015 as torch.optim.Adam; DECOUPLED: Loshchilov and Hutter 2019 as torch.optim.AdamW
 // sgd           torch.optim.SGD with momentum (dampening 0) and Nesterov
-// norm_chunk    partial[i] = sum of squares of chunk i's gradient
-// norm_merge    merged[j] = sum of a stripe of partial, stripes in order
+// norm_chunk    partial[8 i + lane] = sum of squares of chunk i's gradient, every eighth vec4 of it
+// norm_merge    merged[j] = sum of every STRIPES-th number of partial from j on
 // norm_scale    norm = sqrt(sum of merged), scale = min(1, max_norm / (norm + 1e-6)), as torch.nn.utils.clip_grad_norm_
 //
-// One thread a vec4 in gather; one thread a chunk in norm_chunk. In adam and sgd a workgroup has a chunk, CHUNK vec4s, and eight lanes, which load
+// One thread a vec4 in gather; eight a chunk in norm_chunk, which read 128 bytes at a time. In adam and sgd a workgroup has a chunk, CHUNK vec4s, and eight lanes, which load
 // 128 bytes, walk a run of it front to back: a processor fetches ahead what is read in order. Ranges begin at multiples of 256 bytes; the tail of the
 // last vec4 lies in padding and is left alone.
 
@@ -131,39 +131,39 @@ fn sgd(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec
 @compute @workgroup_size(WORKGROUP)
 fn norm_chunk(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let index = id.y * groups.x * WORKGROUP + id.x;
-  if (index >= params.count) { return; }
-  let chunk = chunks[params.first + index];
+  let number = index / 8u;
+  if (number >= params.count) { return; }
+  let chunk = chunks[params.first + number];
   var sum = vec4f(0.0);
   let size = (chunk.z + 3u) / 4u;
-  for (var i = 0u; i < size; i++) {
+  for (var i = index % 8u; i < size; i += 8u) {
     let g = select(vec4f(0.0), gradient[chunk.y + i], inside(i, chunk.z));
     sum += g * g;
   }
-  partial[params.first + index] = (sum.x + sum.y) + (sum.z + sum.w);
+  partial[8u * params.first + index] = (sum.x + sum.y) + (sum.z + sum.w);
 }
 
 @group(0) @binding(1) var<storage, read> partials: array<f32>;
 @group(0) @binding(2) var<storage, read_write> merged: array<f32>;
 
-const STRIPES = 64u;
+const STRIPES = 512u;
 
 @compute @workgroup_size(64)
-fn norm_merge(@builtin(local_invocation_index) lane: u32) {
-  let each = (params.count + STRIPES - 1u) / STRIPES;
+fn norm_merge(@builtin(global_invocation_id) id: vec3u) {
   var sum = 0.0;
-  for (var i = lane * each; i < min(params.count, (lane + 1u) * each); i++) { sum += partials[i]; }
-  merged[lane] = sum;
+  for (var i = id.x; i < 8u * params.count; i += STRIPES) { sum += partials[i]; }
+  merged[id.x] = sum;
 }
 
-@group(0) @binding(1) var<storage, read> stripes: array<f32>;
+@group(0) @binding(1) var<storage, read> stripes: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> norm: array<f32>;
 @group(0) @binding(3) var<storage, read_write> clip: array<f32>;
 
 @compute @workgroup_size(1)
 fn norm_scale() {
-  var sum = 0.0;
-  for (var i = 0u; i < STRIPES; i++) { sum += stripes[i]; }
-  let length = sqrt(sum);
+  var sums = vec4f();
+  for (var i = 0u; i < STRIPES / 4u; i++) { sums += stripes[i]; }
+  let length = sqrt((sums.x + sums.y) + (sums.z + sums.w));
   norm[0] = length;
   clip[0] = min(1.0, params.max_norm / (length + 1e-6));
 }

@@ -5,6 +5,7 @@ import { ConfigError } from "@roentgen/core";
 import { type Buffer, type Device, flatGrid } from "@roentgen/gpu";
 import { lossScale as k } from "@roentgen/kernels";
 import { persistent, Tensor } from "@roentgen/tensor";
+import { lanesOfNorm, stripesOfNorm } from "./optimizer.ts";
 
 export interface LossScaleOptions {
   /** The first factor. A power of two scales without rounding. */
@@ -62,12 +63,12 @@ export class LossScale {
     const { growth, backoff, growthInterval } = this.#options;
     const params = (first: number, count: number) => ({ first, count, growth, backoff, interval: growthInterval, max_norm: maxGradNorm });
     const all = segments.reduce((sum, { chunks }) => sum + chunks, 0);
-    const partial = device.alloc(4 * all, "partial norms");
+    const partial = device.alloc(4 * lanesOfNorm * all, "partial norms");
     for (const { gradient, firstChunk, chunks } of segments) {
-      device.dispatch(k.checkChunk, { chunks: table, gradient, factor: this.state, partial }, params(firstChunk, chunks), flatGrid(chunks, k.checkChunk.overrides.WORKGROUP));
+      device.dispatch(k.checkChunk, { chunks: table, gradient, factor: this.state, partial }, params(firstChunk, chunks), flatGrid(lanesOfNorm * chunks, k.checkChunk.overrides.WORKGROUP));
     }
-    const merged = device.alloc(4 * 64, "merged norms");
-    device.dispatch(k.mergeChunks, { partials: partial, merged }, params(0, all), [1, 1, 1]);
+    const merged = device.alloc(4 * stripesOfNorm, "merged norms");
+    device.dispatch(k.mergeChunks, { partials: partial, merged }, params(0, all), [stripesOfNorm / 64, 1, 1]);
     const norm = new Tensor(device, device.alloc(4, "norm"), [1]);
     device.dispatch(k.decide, { stripes: merged, state: this.state, scale, norm: norm.buffer }, params(0, 0), [1, 1, 1]);
     return norm;

@@ -31,6 +31,10 @@ export interface OptimizerOptions {
 /** Elements of one chunk: what one workgroup updates. */
 const chunkElements = 4096;
 
+/** Threads that sum a chunk's squares, and numbers that their sums are first merged into: as in the shaders. */
+export const lanesOfNorm = 8;
+export const stripesOfNorm = 512;
+
 /** Parameters of one memory buffer, with gradients and moments that lie side by side. */
 interface Segment {
   readonly parameters: readonly Parameter[];
@@ -221,13 +225,13 @@ abstract class Optimizer {
   #clip(wholes: readonly Buffer[], maxNorm: number): Tensor {
     const device = this.device;
     const scratch = (n: number, label: string) => device.alloc(4 * n, label);
-    const partial = scratch(this.#chunks, "partial norms");
+    const partial = scratch(lanesOfNorm * this.#chunks, "partial norms");
     for (const [i, { firstChunk, chunks }] of this.segments.entries()) {
-      const grid = flatGrid(chunks, k.normChunk.overrides.WORKGROUP);
+      const grid = flatGrid(lanesOfNorm * chunks, k.normChunk.overrides.WORKGROUP);
       device.dispatch(k.normChunk, { chunks: this.table.buffer, gradient: wholes[i] as Buffer, partial }, this.paramsFor(firstChunk, chunks), grid);
     }
-    const merged = scratch(64, "merged norms");
-    device.dispatch(k.normMerge, { partials: partial, merged }, this.paramsFor(0, this.#chunks), [1, 1, 1]);
+    const merged = scratch(stripesOfNorm, "merged norms");
+    device.dispatch(k.normMerge, { partials: partial, merged }, this.paramsFor(0, this.#chunks), [stripesOfNorm / 64, 1, 1]);
     const norm = new Tensor(device, scratch(1, "norm"), [1]);
     device.dispatch(k.normScale, { stripes: merged, norm: norm.buffer, clip: this.scale.buffer }, { ...this.paramsFor(0, 0), max_norm: maxNorm }, [1, 1, 1]);
     return norm;
