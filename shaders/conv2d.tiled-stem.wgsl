@@ -14,6 +14,7 @@ override UNROLL: u32 = 1;      // 0: the inner loop's length is no constant; a d
 override PATCH: u32 = 2331;    // floats: (7 stride + r) lines of LINE
 override LINE: u32 = 111;      // (15 stride + s) c
 override SLAB: u32 = 336;      // vec4: 16 s c
+override STEP: u32 = 12;       // floats from one of a thread's pixels to the next: 2 stride c
 
 struct Params {
   input: vec2u,      // h, w
@@ -36,6 +37,18 @@ struct Params {
 var<workgroup> patch_x: array<f32, PATCH>;
 var<workgroup> slab: array<vec4f, SLAB>;
 
+/** Where a patch begins: lines of the images before, line, and float of the line. */
+struct Corner { before: u32, top: u32, left: u32 }
+
+/** Float i of the patch, zero outside of the image. */
+fn seen(corner: Corner, i: u32) -> f32 {
+  let line = corner.top + i / LINE;
+  let at = corner.left + i % LINE;
+  let width = params.input.y * params.c;
+  let inside = line < params.input.x && at < width;
+  return select(0.0, x[select(0u, (corner.before + line) * width + at, inside)], inside);
+}
+
 fn store(pixel: vec3u, first: u32, left: vec4f, right: vec4f) {
   if (pixel.y >= params.output.x || pixel.z >= params.output.y) { return; }
   let at = (((pixel.x * params.output.x + pixel.y) * params.output.y + pixel.z) * params.k + first) / 4u;
@@ -54,15 +67,14 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   let column = index % across * 16u;
 
   // above or left of x these wrap round to huge numbers
-  let top = row * params.stride.x - params.padding.x;
-  let left = (column * params.stride.y - params.padding.y) * params.c;
-  let width = params.input.y * params.c;
-  for (var i = local; i < PATCH; i += 128u) {
-    let line = top + i / LINE;
-    let at = left + i % LINE;
-    var v = 0.0;
-    if (line < params.input.x && at < width) { v = x[(image * params.input.x + line) * width + at]; }
-    patch_x[i] = v;
+  let corner = Corner(image * params.input.x, row * params.stride.x - params.padding.x, (column * params.stride.y - params.padding.y) * params.c);
+  // four loads at a time, each made wherever it leads: one that hangs on a condition is waited for before the next
+  for (var i = local; i < PATCH; i += 512u) {
+    let v = vec4f(seen(corner, i), seen(corner, i + 128u), seen(corner, i + 256u), seen(corner, i + 384u));
+    patch_x[i] = v.x;
+    if (i + 128u < PATCH) { patch_x[i + 128u] = v.y; }
+    if (i + 256u < PATCH) { patch_x[i + 256u] = v.z; }
+    if (i + 384u < PATCH) { patch_x[i + 384u] = v.w; }
   }
 
   let filter_quad = local % 8u;
@@ -79,7 +91,6 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   let taps = params.kernel.y * params.c;
   let length = params.kernel.x * taps;
   let terms = select(taps, SLAB / 16u, UNROLL == 1u);
-  let step = 2u * params.stride.y * params.c;
   let my_line = local / 16u;
   let my_column = local / 8u % 2u;
   for (var r = 0u; r < params.kernel.x; r++) {
@@ -94,13 +105,15 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     workgroupBarrier();
     let begin = (my_line * params.stride.x + r) * LINE + my_column * params.stride.y * params.c;
     for (var j = 0u; j < terms; j++) {
-      let b0 = slab[16u * j + filter_quad];
-      let b1 = slab[16u * j + filter_quad + 8u];
-      let at = begin + j;
-      let a0 = vec4f(patch_x[at]); let a1 = vec4f(patch_x[at + step]);
-      let a2 = vec4f(patch_x[at + 2u * step]); let a3 = vec4f(patch_x[at + 3u * step]);
-      let a4 = vec4f(patch_x[at + 4u * step]); let a5 = vec4f(patch_x[at + 5u * step]);
-      let a6 = vec4f(patch_x[at + 6u * step]); let a7 = vec4f(patch_x[at + 7u * step]);
+      // no bound cuts anything off: they spare a test of each index that follows
+      let quad = min(16u * j + filter_quad, SLAB - 9u);
+      let b0 = slab[quad];
+      let b1 = slab[quad + 8u];
+      let at = min(begin + j, PATCH - 1u - 7u * STEP);
+      let a0 = vec4f(patch_x[at]); let a1 = vec4f(patch_x[at + STEP]);
+      let a2 = vec4f(patch_x[at + 2u * STEP]); let a3 = vec4f(patch_x[at + 3u * STEP]);
+      let a4 = vec4f(patch_x[at + 4u * STEP]); let a5 = vec4f(patch_x[at + 5u * STEP]);
+      let a6 = vec4f(patch_x[at + 6u * STEP]); let a7 = vec4f(patch_x[at + 7u * STEP]);
       t0 = fma(a0, b0, t0); t1 = fma(a1, b0, t1); t2 = fma(a2, b0, t2); t3 = fma(a3, b0, t3);
       t4 = fma(a4, b0, t4); t5 = fma(a5, b0, t5); t6 = fma(a6, b0, t6); t7 = fma(a7, b0, t7);
       u0 = fma(a0, b1, u0); u1 = fma(a1, b1, u1); u2 = fma(a2, b1, u2); u3 = fma(a3, b1, u3);

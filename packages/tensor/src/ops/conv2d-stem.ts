@@ -14,10 +14,10 @@ function gridOf({ batch, k, window: { output } }: Convolution) {
   return [x, y, Math.ceil(k / 64)] as const;
 }
 
-/** Sizes of what lies in workgroup memory: floats, floats of a line, vec4. */
+/** Sizes of what lies in workgroup memory: floats, floats of a line, vec4; and floats between a thread's pixels. */
 function memoryOf({ c, window: { kernel, stride } }: Convolution) {
   const LINE = (15 * stride[1] + kernel[1]) * c;
-  return { PATCH: (7 * stride[0] + kernel[0]) * LINE, LINE, SLAB: 16 * kernel[1] * c };
+  return { PATCH: (7 * stride[0] + kernel[0]) * LINE, LINE, SLAB: 16 * kernel[1] * c, STEP: 2 * stride[1] * c };
 }
 
 /** Forward only, where channels are fewer than four; gradients are the plain family's. */
