@@ -3,10 +3,10 @@
 
 import { maxGroups } from "@roentgen/gpu";
 import { launch } from "../op.ts";
-import { empty, type Tensor } from "../tensor.ts";
-import { stored } from "./cast.ts";
+import type { Tensor } from "../tensor.ts";
 import { workOf } from "./conv2d-tiled.ts";
 import { type Convolution, type ConvolutionFamily, type Direction, dtypeOf, flopsOf } from "./convolution.ts";
+import { inSlices } from "./matmul-tiled.ts";
 import { matrixFits, matrixOverrides, matrixShare, matrixTiles, type MatrixUnit, unitOf } from "./matrix-units.ts";
 import { sumOfSlices } from "./sum-slices.ts";
 import { cutOf, type Tile } from "./tiling.ts";
@@ -35,16 +35,16 @@ export function matrixConvolutionsBy(tile: Tile, given?: MatrixUnit): Convolutio
       const { kernels, options } = how(x, shape);
       const { slice, slices } = slicesOf(tile, shape, "forward", x);
       const [grid, params, y] = [gridOf(tile, shape, "forward", slices), paramsOf(shape, bias !== null, slice), [shape.batch, ...shape.window.output, shape.k]];
-      return inSlices(x, slices, y, (whole) => launch(kernels.forward, { x, w: weight, bias: bias ?? weight, y: whole, params }, grid, options),
-        (partial) => launch(kernels.forwardSlices, { x, w: weight, bias: bias ?? weight, partial, params }, grid, options));
+      const given = { x, w: weight, bias: bias ?? weight, params };
+      return inSlices(x, slices, y, "f16", (to) => (slices === 1 ? launch(kernels.forward, { ...given, y: to }, grid, options) : launch(kernels.forwardSlices, { ...given, partial: to }, grid, options)));
     },
 
     backwardX(shape, dy, weight, bias) {
       const { kernels, options } = how(dy, shape);
       const { slice, slices } = slicesOf(tile, shape, "backwardX", dy);
       const [grid, params, dx] = [gridOf(tile, shape, "backwardX", slices), paramsOf(shape, bias !== null, slice), [shape.batch, ...shape.input, shape.c]];
-      return inSlices(dy, slices, dx, (whole) => launch(kernels.backwardX, { w: weight, bias: bias ?? weight, dy, dx: whole, params }, grid, options),
-        (partial) => launch(kernels.backwardXSlices, { w: weight, bias: bias ?? weight, dy, partial, params }, grid, options));
+      const given = { w: weight, bias: bias ?? weight, dy, params };
+      return inSlices(dy, slices, dx, "f16", (to) => (slices === 1 ? launch(kernels.backwardX, { ...given, dx: to }, grid, options) : launch(kernels.backwardXSlices, { ...given, partial: to }, grid, options)));
     },
 
     backwardWeight(shape, x, dy) {
@@ -54,14 +54,6 @@ export function matrixConvolutionsBy(tile: Tile, given?: MatrixUnit): Convolutio
         launch(kernels.backwardWeight, { x, dy, partial, params: paramsOf(shape, false, slice) }, gridOf(tile, shape, "backwardWeight", slices), options));
     },
   };
-}
-
-/** f16 that is written whole, or as slices of f32 that are added up. */
-function inSlices(like: Tensor, slices: number, shape: readonly number[], whole: (y: Tensor) => void, parts: (partial: Tensor) => void): Tensor {
-  if (slices > 1) return stored(sumOfSlices(like, slices, shape, parts), "f16");
-  const y = empty(like.device, shape, { dtype: "f16" });
-  whole(y);
-  return y;
 }
 
 /** How the sum is cut: into steps of 32 channels of a tap, or into output pixels. */

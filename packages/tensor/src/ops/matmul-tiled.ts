@@ -42,9 +42,10 @@ export function inSlices(like: Tensor, slices: number, shape: Shape, dtype: Floa
     first(whole);
     return whole;
   }
-  const partial = empty(like.device, slices > sumAtOnce ? [sumAtOnce, slices / sumAtOnce, ...shape] : [slices, ...shape]);
+  const inTwoStages = slices > sumAtOnce && slices % sumAtOnce === 0;
+  const partial = empty(like.device, inTwoStages ? [sumAtOnce, slices / sumAtOnce, ...shape] : [slices, ...shape]);
   first(partial);
-  return sumSlices(slices > sumAtOnce ? sumSlices(partial) : partial, dtype);
+  return sumSlices(inTwoStages ? sumSlices(partial) : partial, dtype);
 }
 
 const workOf = ({ batch, m, n, k, dtype = "f32" }: Product): Work => ({ m, n, k, layers: batch, bytes: dtype === "f32" ? 4 : 2 });
