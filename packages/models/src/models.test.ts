@@ -82,12 +82,28 @@ describe("U-Net", () => {
   });
 });
 
-/** Adapters whose kernels differ: lanes for software drivers with subgroups of eight, plain ones, tiles for GPUs. */
-const adapters: Readonly<Record<"lanes" | "plain" | "tiled", Partial<DeviceInfo>>> = {
+/** Adapters whose kernels differ: lanes for software drivers with subgroups of eight, plain ones, tiles for GPUs, and one with all an H200 has. */
+const adapters: Readonly<Record<"lanes" | "plain" | "tiled" | "h200", Partial<DeviceInfo>>> = {
   lanes: { software: true, subgroupSize: 8, features: ["subgroups"] },
   plain: {},
   tiled: { software: false, subgroupSize: 32, features: ["subgroups"] },
+  h200: {
+    software: false, vendor: "nvidia", description: "NVIDIA H200", subgroupSize: 32, subgroupMaxSize: 32, matrixSizes: [[16, 16, 16]],
+    features: ["subgroups", "shader-f16", "chromium-experimental-subgroup-matrix"],
+  },
 };
+
+/** A device that only records, with a real GPU's limits where it stands for one. */
+class Planner extends Device {
+  constructor(readonly adapter: keyof typeof adapters) {
+    super(null, { ...nullDevice().info, ...adapters[adapter] });
+  }
+
+  override get limits(): GPUSupportedLimits | null {
+    if (this.adapter !== "h200") return null;
+    return { maxComputeWorkgroupStorageSize: 49_152, maxComputeInvocationsPerWorkgroup: 1024, maxComputeWorkgroupSizeX: 1024, maxStorageBuffersPerShaderStage: 16, maxStorageBufferBindingSize: 2 ** 31, maxBufferSize: 2 ** 31 } as GPUSupportedLimits;
+  }
+}
 
 describe("a plan", () => {
   interface Work {
@@ -100,7 +116,7 @@ describe("a plan", () => {
     readonly precision?: Precision;
   }
   const trainStep = ({ adapter = "plain", network = "resnet18", frozenStages, batch = 8, size = 64, checkpointing = false, precision = "f32" }: Work = {}) => {
-    const device = new Device(null, { ...nullDevice().info, ...adapters[adapter] });
+    const device = new Planner(adapter);
     const model = network === "unet" ? unet() : resnet({ depth: network === "resnet50" ? 50 : 18, classes: 3 });
     materialize<Module>(model, device, { seed: 0 }).checkpoint(checkpointing);
     if (frozenStages !== undefined && model instanceof ResNet) model.freezeStages(frozenStages);
@@ -123,8 +139,8 @@ describe("a plan", () => {
 
   // Winograd's three kernels where a direct convolution has one are not counted: what they save is not dispatches.
   it.each([
-    ["lanes", "f32", "resnet50", 8, 64, 500], ["plain", "f32", "resnet50", 8, 64, 500], ["tiled", "f32", "resnet50", 32, 224, 520],
-    ["lanes", "mixed", "resnet50", 8, 64, 500], ["plain", "mixed", "resnet50", 8, 224, 500], ["tiled", "mixed", "resnet50", 32, 224, 530],
+    ["lanes", "f32", "resnet50", 8, 64, 500], ["plain", "f32", "resnet50", 8, 64, 500], ["tiled", "f32", "resnet50", 32, 224, 500], ["h200", "f32", "resnet50", 32, 224, 500],
+    ["lanes", "mixed", "resnet50", 8, 64, 500], ["plain", "mixed", "resnet50", 8, 224, 500], ["tiled", "mixed", "resnet50", 32, 224, 510], ["h200", "mixed", "resnet50", 32, 224, 500],
     ["lanes", "f32", "unet", 2, 128, 640], ["plain", "f32", "unet", 2, 128, 640],
   ] as const)("of a step by %s kernels in %s of %s, batch %d, %d pixels, takes at most %d dispatches", (adapter, precision, network, batch, size, most) => {
     const plan = trainStep({ adapter, precision, network, batch, size });

@@ -1,17 +1,13 @@
 import { format, ShapeError } from "@roentgen/core";
-import { barriersAreCostly, type Device, flatGrid, type Grid } from "@roentgen/gpu";
-import { batchNorm as f32, batchNormHalf as half, batchNormPacked as packed, batchNormScalar as scalars } from "@roentgen/kernels";
-import { batchNormMerge, batchNormMergeHalf, batchNormMergePacked } from "@roentgen/kernels";
-import { batchNormTwoGradients, batchNormTwoGradientsHalf, batchNormTwoGradientsPacked } from "@roentgen/kernels";
+import { type Device, flatGrid, type Grid } from "@roentgen/gpu";
+import { batchNorm as kernels } from "@roentgen/kernels";
 import { keep } from "../checkpoint.ts";
 import { groups, launch, op } from "../op.ts";
-import { floatDType, twinFor } from "../storage.ts";
+import { floatDType } from "../storage.ts";
 import type { GradientOf, SumOf } from "../tape.ts";
 import { empty, emptyLike, type Tensor } from "../tensor.ts";
+import { type Forward, kernelsOf, type Layer, sumsOf } from "./batch-norm-sums.ts";
 import { masked } from "./relu.ts";
-
-const mergeByGroups = { f32: batchNormMerge, half: batchNormMergeHalf, packed: batchNormMergePacked };
-const twoGradients = { f32: batchNormTwoGradients, half: batchNormTwoGradientsHalf, packed: batchNormTwoGradientsPacked };
 
 /** Statistics that outlive the step: persistent f32 tensors, [C], [C] and [1]. */
 export interface RunningStatistics {
@@ -58,73 +54,48 @@ function normalised(name: string, x: Tensor, weight: Tensor, bias: Tensor, resid
   const channels = x.dim(-1);
   const rows = x.size / channels;
   const columns = channels % 4 ? channels : channels / 4;
-  const k = channels % 4 ? scalars : twinFor(x.device, floatDType(name, "x", x), { f32, half, packed });
-  const work = stripes(x.device, rows, columns);
-  const sizes = { rows, columns, channels, eps, momentum };
-  const params = { ...sizes, ...work.apply };
-  const sumParams = { ...sizes, ...work.sums };
-  const perChannel = groups(k.merge, channels);
-  const [merge, mergeGrid] = barriersAreCostly(x.device) ? [k, perChannel] as const : [twinFor(x.device, floatDType(name, "x", x), mergeByGroups), flatGrid(channels, channelsOfMerge)] as const;
+  const layer: Layer = { x, weight, bias, dtype: floatDType(name, "x", x), channels, rows, columns, eps, momentum, relu, residual: residual !== null, train, running };
+  const k = kernelsOf(layer);
+  const sums = sumsOf(layer);
+  const { per_thread, stripes, grid } = dealt(x.device, rows, columns);
+  const params = { rows, columns, channels, eps, momentum, per_thread, stripes };
   const flags = { RELU: Number(relu), FROZEN: Number(!train) };
-  const frozen = { FROZEN: flags.FROZEN };
 
-  const vector = (label: string) => empty(x.device, [channels], { label });
-  const partial = () => empty(x.device, [work.sums.stripes, 2, channels], { label: "partial sums" });
   // A checkpoint that runs this again must not count the batch twice, and need not measure it again.
-  const statistics = () => {
-    const [mean, spread, partials] = [vector("mean"), vector("invstd"), partial()];
-    launch(k.statistics, { x, partials, params: sumParams }, work.sumsGrid);
-    launch(merge.merge, { first_row: x, stripe_statistics: partials, batch_mean: mean, batch_invstd: spread, running_mean: running.mean, running_variance: running.variance, batches: running.count, params: sumParams }, mergeGrid);
-    return [mean, spread] as const;
-  };
-  const [mean, spread] = train ? keep(statistics) : [running.mean, running.variance];
+  const [mean, spread] = train ? keep(sums.statistics) : [running.mean, running.variance];
   const y = emptyLike(x);
   const inputs = { x, mean_in: mean, spread_in: spread, weight, bias };
-  if (residual) launch(k.normaliseResidual, { ...inputs, residual, y, params }, work.applyGrid, { overrides: frozen });
-  else launch(k.normalise, { ...inputs, y, params }, work.applyGrid, { overrides: flags });
+  if (residual) launch(k.normaliseResidual, { ...inputs, residual, y, params }, grid, { overrides: { FROZEN: flags.FROZEN } });
+  else launch(k.normalise, { ...inputs, y, params }, grid, { overrides: flags });
 
-  const channelInputs = { channel_mean: mean, channel_spread: spread, channel_weight: weight, channel_bias: bias };
-  const sumsBeforeMerge = once((dy) => {
-    const partials = partial();
-    if (residual) launch(k.gradientSumsResidual, { x, out: y, dy, mean_in: mean, sums: partials, params: sumParams }, work.sumsGrid);
-    else launch(k.gradientSums, { ...inputs, dy, sums: partials, params: sumParams }, work.sumsGrid, { overrides: flags });
-    return partials;
-  });
+  const forward: Forward = { mean, spread, y };
+  const merged = once((dy) => sums.gradients(dy, forward));
   const sumOf = (dy: Tensor, more: Tensor): Tensor => {
-    const [total, partials] = [emptyLike(dy), partial()];
-    const { per_thread, stripes } = work.sums;
-    const { gradientSums } = twinFor(x.device, floatDType(name, "x", x), twoGradients);
-    launch(gradientSums, { x, dy, out: y, more, mean_in: mean, sums: partials, total, params: { rows, columns, per_thread, stripes, all_bits: 0xffffffff } }, work.sumsGrid, { flops: dy.size });
-    sumsBeforeMerge.set(total, partials);
+    const [total, itsSums] = sums.ofBoth(dy, more, forward);
+    merged.set(total, itsSums);
     return total;
   };
-  const sums = once((dy) => {
-    const partials = sumsBeforeMerge(dy);
-    const [dweight, dbias, coefficients] = [vector("dweight"), vector("dbias"), empty(x.device, [5, channels], { label: "coefficients" })];
-    launch(merge.mergeGradients, { stripe_sums: partials, ...channelInputs, dweight, dbias, coefficients, params: sumParams }, mergeGrid, { overrides: frozen });
-    return { dweight, dbias, coefficients };
-  });
   /** Constant statistics: what x needs, without the sums. */
   const constants = () => {
     const coefficients = empty(x.device, [5, channels], { label: "coefficients" });
-    launch(k.coefficientsOnly, { ...channelInputs, coefficients, params: sumParams }, perChannel);
+    launch(k.coefficientsOnly, { channel_mean: mean, channel_spread: spread, channel_weight: weight, channel_bias: bias, coefficients, params }, groups(k.coefficientsOnly, channels));
     return coefficients;
   };
   const pass = once((dy) => {
-    const coefficients_in = train ? sums(dy).coefficients : constants();
+    const coefficients_in = train ? merged(dy).coefficients : constants();
     const dx = emptyLike(x);
     if (!residual) {
-      launch(k.backwardX, { x, gradient: dy, coefficients_in, dx, params }, work.applyGrid, { overrides: { RELU: flags.RELU } });
+      launch(k.backwardX, { x, gradient: dy, coefficients_in, dx, params }, grid, { overrides: { RELU: flags.RELU } });
       return { dx, dresidual: null };
     }
     const dresidual = emptyLike(x);
-    launch(k.backwardXResidual, { x, out: y, gradient: dy, coefficients_in, dx, dresidual, params }, work.applyGrid);
+    launch(k.backwardXResidual, { x, out: y, gradient: dy, coefficients_in, dx, dresidual, params }, grid);
     return { dx, dresidual };
   });
-  const gradients: GradientOf[] = [(dy) => pass(dy).dx, (dy) => sums(dy).dweight, (dy) => sums(dy).dbias];
+  const gradients: GradientOf[] = [(dy) => pass(dy).dx, (dy) => merged(dy).dweight, (dy) => merged(dy).dbias];
   // x comes first: where it is wanted its pass has made the residual's gradient; where it is frozen the mask alone is cheaper.
   if (residual) gradients.push((dy) => pass.known(dy)?.dresidual ?? masked(y, dy));
-  return residual && train && k !== scalars ? [y, gradients, sumOf] : [y, gradients];
+  return residual && train && channels % 4 === 0 ? [y, gradients, sumOf] : [y, gradients];
 }
 
 /** A function of the gradient that several inputs share: computed at the first call, and again only for another gradient. */
@@ -135,33 +106,11 @@ function once<T>(compute: (dy: Tensor) => T): ((dy: Tensor) => T) & { known(dy: 
   return Object.assign((dy: Tensor) => (known(dy) ?? (last = { dy, value: compute(dy) }).value), { known, set });
 }
 
-interface Stripes {
-  readonly per_thread: number;
-  readonly stripes: number;
-}
-
-/** Channels that a workgroup of batch-norm.merge.wgsl merges. */
-const channelsOfMerge = 4;
-
-/** Threads that sum: what a GPU needs to have enough loads under way, each thread waiting for one row; a software driver has few cores. */
-const threadsOfSums = { software: 512, gpu: 131_072 };
-
-/**
- * How rows are dealt to threads, for sums and for elementwise passes. More stripes keep more threads busy, but somebody has to merge them;
- * a software driver has few threads and is fastest on long loops.
- */
-function stripes(device: Device, rows: number, columns: number): { sums: Stripes; sumsGrid: Grid; apply: Stripes; applyGrid: Grid } {
-  const { software } = device.info;
-  const deal = (per_thread: number): [Stripes, Grid] => {
-    const count = Math.ceil(rows / per_thread);
-    return [{ per_thread, stripes: count }, flatGrid(count * columns, f32.statistics.overrides.WORKGROUP)];
-  };
-  // one thread a channel merges them all where barriers are costly
-  const most = barriersAreCostly(device) ? 512 : Infinity;
-  const wanted = Math.min(most, Math.ceil(threadsOfSums[software ? "software" : "gpu"] / columns));
-  const [sums, sumsGrid] = deal(Math.max(16, 4 * Math.ceil(rows / wanted / 4)));
-  const [apply, applyGrid] = deal(software ? 32 : 4);
-  return { sums, sumsGrid, apply, applyGrid };
+/** How rows are dealt to the threads of elementwise passes: a software driver has few threads and is fastest on long loops. */
+function dealt({ info }: Device, rows: number, columns: number): { per_thread: number; stripes: number; grid: Grid } {
+  const per_thread = info.software ? 32 : 4;
+  const stripes = Math.ceil(rows / per_thread);
+  return { per_thread, stripes, grid: flatGrid(stripes * columns, kernels.normalise.overrides.WORKGROUP) };
 }
 
 function check(op: string, x: Tensor, weight: Tensor, bias: Tensor, residual: Tensor | null, { running, train }: BatchNormOptions): void {
