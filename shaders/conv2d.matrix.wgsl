@@ -128,6 +128,9 @@ var<private> next_a: array<vec4<f16>, 8>;
 var<private> next_b: array<vec4<f16>, 8>;
 var<private> mask: u32;
 
+// How many vec4 of a tile a thread copies.
+fn pieces(size: u32) -> u32 { return size * TILE_K / 4u / WORKGROUP; } // .emulated: fn pieces(size: u32) -> u32 { return size * TILE_K / 4u / WORKGROUP * min(M, 1u); }
+
 // The index to load from: the first there is where there is nothing, since a load that nothing decides about is one that nobody waits for.
 fn source(index: u32, bit: u32, inside: bool) -> u32 {
   mask |= select(0u, 1u << bit, inside);
@@ -157,8 +160,8 @@ fn quad_of(v: u32, size: u32, along: bool) -> u32 {
 
 // Copies what was loaded to workgroup memory.
 fn put_tiles(local: u32, a_columns: bool, b_columns: bool) {
-  for (var p = 0u; p < TILE_M * TILE_K / 4u / WORKGROUP; p++) { put_a(quad_of(local + p * WORKGROUP, TILE_M, !a_columns), loaded(next_a[p], p)); }
-  for (var p = 0u; p < TILE_N * TILE_K / 4u / WORKGROUP; p++) { put_b(quad_of(local + p * WORKGROUP, TILE_N, b_columns), loaded(next_b[p], 16u + p)); }
+  for (var p = 0u; p < pieces(TILE_M); p++) { put_a(quad_of(local + p * WORKGROUP, TILE_M, !a_columns), loaded(next_a[p], p)); }
+  for (var p = 0u; p < pieces(TILE_N); p++) { put_b(quad_of(local + p * WORKGROUP, TILE_N, b_columns), loaded(next_b[p], 16u + p)); }
 }
 
 fn place_of(pixel: u32, height: u32, width: u32) -> vec3u {
@@ -185,13 +188,13 @@ fn fetch_forward(local: u32, group: vec3u, step: u32) {
   let off = vec2u(r, tap - r * params.kernel.y) * params.dilation;
   let c = (step - tap * steps) * TILE_K + local % (TILE_K / 4u) * 4u;
   mask = 0u;
-  for (var p = 0u; p < TILE_M * TILE_K / 4u / WORKGROUP; p++) {
+  for (var p = 0u; p < pieces(TILE_M); p++) {
     let place = places[(local + p * WORKGROUP) / (TILE_K / 4u)];
     let at = place.yz + off;
     let index = (((place.x * params.input.x + at.x) * params.input.y + at.y) * params.c + c) / 4u;
     next_a[p] = x[source(index, p, at.x < params.input.x && at.y < params.input.y && c < params.c)];
   }
-  for (var p = 0u; p < TILE_N * TILE_K / 4u / WORKGROUP; p++) {
+  for (var p = 0u; p < pieces(TILE_N); p++) {
     let filter_at = group.y * TILE_N + (local + p * WORKGROUP) / (TILE_K / 4u);
     next_b[p] = w[source(((filter_at * taps + tap) * params.c + c) / 4u, 16u + p, filter_at < params.k && c < params.c)];
   }
@@ -299,13 +302,13 @@ fn fetch_backward_x(local: u32, group: vec3u, phase: vec2u, step: u32, steps: u3
   let k0 = (step - tap * steps) * TILE_K;
   let k = k0 + local % (TILE_K / 4u) * 4u;
   mask = 0u;
-  for (var p = 0u; p < TILE_M * TILE_K / 4u / WORKGROUP; p++) {
+  for (var p = 0u; p < pieces(TILE_M); p++) {
     let place = places[(local + p * WORKGROUP) / (TILE_K / 4u)];
     let at = place.yz + off;
     let index = (((place.x * params.output.x + at.x) * params.output.y + at.y) * params.k + k) / 4u;
     next_a[p] = dy[source(index, p, at.x < params.output.x && at.y < params.output.y && k < params.k)];
   }
-  for (var p = 0u; p < TILE_N * TILE_K / 4u / WORKGROUP; p++) {
+  for (var p = 0u; p < pieces(TILE_N); p++) {
     let v = local + p * WORKGROUP;
     let column = group.y * TILE_N + v % (TILE_N / 4u) * 4u;
     let row = k0 + v / (TILE_N / 4u);
@@ -408,13 +411,13 @@ fn find_pixels(local: u32, half: u32, pixel: u32, last: u32) {
 // Loads the tiles of 32 output pixels: of dy, and of x what they see through a tap.
 fn fetch_backward_weight(local: u32, m0: u32, n0: u32, half: u32, pixel: u32, last: u32, off: vec2u) {
   mask = 0u;
-  for (var p = 0u; p < TILE_M * TILE_K / 4u / WORKGROUP; p++) {
+  for (var p = 0u; p < pieces(TILE_M); p++) {
     let v = local + p * WORKGROUP;
     let row = m0 + v % (TILE_M / 4u) * 4u;
     let at = pixel + v / (TILE_M / 4u);
     next_a[p] = dy[source((at * params.k + row) / 4u, p, row < params.k && at < last)];
   }
-  for (var p = 0u; p < TILE_N * TILE_K / 4u / WORKGROUP; p++) {
+  for (var p = 0u; p < pieces(TILE_N); p++) {
     let v = local + p * WORKGROUP;
     let column = n0 + v % (TILE_N / 4u) * 4u;
     let place = places[half + v / (TILE_N / 4u)];

@@ -125,6 +125,9 @@ var<private> next_a: array<vec4<f16>, 8>;
 var<private> next_b: array<vec4<f16>, 8>;
 var<private> mask: u32;
 
+// How many vec4 of a tile a thread copies.
+fn pieces(size: u32) -> u32 { return size * TILE_K / 4u / WORKGROUP; } // .emulated: fn pieces(size: u32) -> u32 { return size * TILE_K / 4u / WORKGROUP * min(M, 1u); }
+
 // The index to load from: the first there is where there is nothing, since a load that nothing decides about is one that nobody waits for.
 fn source(index: u32, bit: u32, inside: bool) -> u32 {
   mask |= select(0u, 1u << bit, inside);
@@ -154,15 +157,15 @@ fn quad_of(v: u32, size: u32, along: bool) -> u32 {
 
 // Copies what was loaded to workgroup memory.
 fn put_tiles(local: u32, a_columns: bool, b_columns: bool) {
-  for (var p = 0u; p < TILE_M * TILE_K / 4u / WORKGROUP; p++) { put_a(quad_of(local + p * WORKGROUP, TILE_M, !a_columns), loaded(next_a[p], p)); }
-  for (var p = 0u; p < TILE_N * TILE_K / 4u / WORKGROUP; p++) { put_b(quad_of(local + p * WORKGROUP, TILE_N, b_columns), loaded(next_b[p], 16u + p)); }
+  for (var p = 0u; p < pieces(TILE_M); p++) { put_a(quad_of(local + p * WORKGROUP, TILE_M, !a_columns), loaded(next_a[p], p)); }
+  for (var p = 0u; p < pieces(TILE_N); p++) { put_b(quad_of(local + p * WORKGROUP, TILE_N, b_columns), loaded(next_b[p], 16u + p)); }
 }
 
 // Loads the tiles whose terms begin at k0.
 fn fetch(local: u32, group: vec3u, k0: u32, last: u32) {
   let matrix = group.z % params.batch;
   mask = 0u;
-  for (var p = 0u; p < TILE_M * TILE_K / 4u / WORKGROUP; p++) {
+  for (var p = 0u; p < pieces(TILE_M); p++) {
     let v = local + p * WORKGROUP;
     var row = group.x * TILE_M + v / (TILE_K / 4u);
     var k = k0 + v % (TILE_K / 4u) * 4u;
@@ -174,7 +177,7 @@ fn fetch(local: u32, group: vec3u, k0: u32, last: u32) {
     }
     next_a[p] = a[source((matrix * params.stride_a + index) / 4u, p, row < params.m && k < last)];
   }
-  for (var p = 0u; p < TILE_N * TILE_K / 4u / WORKGROUP; p++) {
+  for (var p = 0u; p < pieces(TILE_N); p++) {
     let v = local + p * WORKGROUP;
     var column = group.y * TILE_N + v % (TILE_N / 4u) * 4u;
     var k = k0 + v / (TILE_N / 4u);
