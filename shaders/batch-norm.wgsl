@@ -45,8 +45,8 @@ fn rectified(v: lanes) -> lanes {
   return select(v, lanes(0.0), v < lanes(0.0));
 }
 
-// rows of the image, columns and channels; rows per thread and stripes of rows; eps and momentum.
-struct Params { rows: u32, columns: u32, channels: u32, per_thread: u32, stripes: u32, eps: f32, momentum: f32 }
+// rows of the image and columns; rows per thread and stripes of rows; eps and momentum.
+struct Params { rows: u32, columns: u32, per_thread: u32, stripes: u32, eps: f32, momentum: f32 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 
@@ -109,42 +109,39 @@ fn statistics(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups)
   partials[at + columns] = squares;
 }
 
-@group(0) @binding(1) var<storage, read> stripe_statistics: array<f32>;
-@group(0) @binding(7) var<storage, read> first_row: array<f32>;
-// .half: @group(0) @binding(7) var<storage, read> first_row: array<stored>;
-// .packed: @group(0) @binding(7) var<storage, read> first_row: array<stored>;
-@group(0) @binding(2) var<storage, read_write> batch_mean: array<f32>;
-@group(0) @binding(3) var<storage, read_write> batch_invstd: array<f32>;
-@group(0) @binding(4) var<storage, read_write> running_mean: array<f32>;
-@group(0) @binding(5) var<storage, read_write> running_variance: array<f32>;
+@group(0) @binding(1) var<storage, read> stripe_statistics: array<lanes>;
+@group(0) @binding(7) var<storage, read> first_row: array<stored>;
+@group(0) @binding(2) var<storage, read_write> batch_mean: array<lanes>;
+@group(0) @binding(3) var<storage, read_write> batch_invstd: array<lanes>;
+@group(0) @binding(4) var<storage, read_write> running_mean: array<lanes>;
+@group(0) @binding(5) var<storage, read_write> running_variance: array<lanes>;
 @group(0) @binding(6) var<storage, read_write> batches: array<f32>;
 
 @compute @workgroup_size(WORKGROUP)
 fn merge(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let channel = flat(id, groups);
-  let channels = params.channels;
-  if (channel >= channels) { return; }
+  let column = flat(id, groups);
+  let columns = params.columns;
+  if (column >= columns) { return; }
   // Only the last stripe may have fewer rows than per_thread.
   let last = params.stripes - 1u;
   let full = f32(params.per_thread);
   let rest = f32(params.rows - last * params.per_thread);
   let n = f32(params.rows);
-  var sum = 0.0;
-  for (var s = 0u; s < last; s++) { sum += stripe_statistics[2u * s * channels + channel]; }
-  let centre = (sum * full + stripe_statistics[2u * last * channels + channel] * rest) / n;
-  var squares = 0.0;
+  var sum = lanes(0.0);
+  for (var s = 0u; s < last; s++) { sum += stripe_statistics[2u * s * columns + column]; }
+  let centre = (sum * full + stripe_statistics[2u * last * columns + column] * rest) / n;
+  var squares = lanes(0.0);
   for (var s = 0u; s <= last; s++) {
-    let at = 2u * s * channels + channel;
+    let at = 2u * s * columns + column;
     let delta = stripe_statistics[at] - centre;
-    squares += stripe_statistics[at + channels] + delta * delta * select(full, rest, s == last);
+    squares += stripe_statistics[at + columns] + delta * delta * select(full, rest, s == last);
   }
-  let mean = first_row[channel] + centre; // .half: let mean = wide(first_row[channel / 4u])[channel % 4u] + centre;
-  // .packed: let mean = wide(first_row[channel / 4u])[channel % 4u] + centre;
-  batch_mean[channel] = mean;
-  batch_invstd[channel] = 1.0 / sqrt(squares / n + params.eps);
-  running_mean[channel] += params.momentum * (mean - running_mean[channel]);
-  running_variance[channel] += params.momentum * (squares / (n - 1.0) - running_variance[channel]);
-  if (channel == 0u) { batches[0] += 1.0; }
+  let mean = wide(first_row[column]) + centre;
+  batch_mean[column] = mean;
+  batch_invstd[column] = lanes(1.0) / sqrt(squares / n + lanes(params.eps));
+  running_mean[column] += params.momentum * (mean - running_mean[column]);
+  running_variance[column] += params.momentum * (squares / (n - 1.0) - running_variance[column]);
+  if (column == 0u) { batches[0] += 1.0; }
 }
 
 @group(0) @binding(2) var<storage, read> mean_in: array<lanes>;
@@ -246,54 +243,49 @@ fn gradient_sums_residual(@builtin(global_invocation_id) id: vec3u, @builtin(num
   sums[at + columns] = product;
 }
 
-@group(0) @binding(1) var<storage, read> stripe_sums: array<f32>;
-@group(0) @binding(2) var<storage, read> channel_mean: array<f32>;
-@group(0) @binding(3) var<storage, read> channel_spread: array<f32>;
-@group(0) @binding(4) var<storage, read> channel_weight: array<f32>;
-@group(0) @binding(5) var<storage, read> channel_bias: array<f32>;
-@group(0) @binding(6) var<storage, read_write> dweight: array<f32>;
-@group(0) @binding(7) var<storage, read_write> dbias: array<f32>;
-@group(0) @binding(8) var<storage, read_write> coefficients: array<f32>;
+@group(0) @binding(1) var<storage, read> stripe_sums: array<lanes>;
+@group(0) @binding(2) var<storage, read> channel_mean: array<lanes>;
+@group(0) @binding(3) var<storage, read> channel_spread: array<lanes>;
+@group(0) @binding(4) var<storage, read> channel_weight: array<lanes>;
+@group(0) @binding(5) var<storage, read> channel_bias: array<lanes>;
+@group(0) @binding(6) var<storage, read_write> dweight: array<lanes>;
+@group(0) @binding(7) var<storage, read_write> dbias: array<lanes>;
+@group(0) @binding(8) var<storage, read_write> coefficients: array<lanes>;
 
-fn channel_invstd(channel: u32, frozen: bool) -> f32 {
-  let spread = channel_spread[channel];
-  return select(spread, 1.0 / sqrt(spread + params.eps), frozen);
-}
-
-fn write_coefficients(channel: u32, a: f32, b: f32, c: f32) {
-  let channels = params.channels;
-  coefficients[channel] = channel_mean[channel];
-  coefficients[channels + channel] = a;
-  coefficients[2u * channels + channel] = b;
-  coefficients[3u * channels + channel] = c;
-  coefficients[4u * channels + channel] = channel_bias[channel];
+fn write_coefficients(column: u32, a: lanes, b: lanes, c: lanes) {
+  let columns = params.columns;
+  coefficients[column] = channel_mean[column];
+  coefficients[columns + column] = a;
+  coefficients[2u * columns + column] = b;
+  coefficients[3u * columns + column] = c;
+  coefficients[4u * columns + column] = channel_bias[column];
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn merge_gradients(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let channel = flat(id, groups);
-  let channels = params.channels;
-  if (channel >= channels) { return; }
-  var sum = 0.0;
-  var product = 0.0;
+  let column = flat(id, groups);
+  let columns = params.columns;
+  if (column >= columns) { return; }
+  var sum = lanes(0.0);
+  var product = lanes(0.0);
   for (var s = 0u; s < params.stripes; s++) {
-    sum += stripe_sums[2u * s * channels + channel];
-    product += stripe_sums[(2u * s + 1u) * channels + channel];
+    sum += stripe_sums[2u * s * columns + column];
+    product += stripe_sums[(2u * s + 1u) * columns + column];
   }
-  let invstd = channel_invstd(channel, FROZEN);
-  dbias[channel] = sum;
-  dweight[channel] = product * invstd;
+  let invstd = invstd_of(channel_spread[column], FROZEN);
+  dbias[column] = sum;
+  dweight[column] = product * invstd;
   // dx = invstd * weight * (dy - mean(dy) - xhat * mean(dy * xhat)), with xhat = (x - mean) * invstd
-  let a = channel_weight[channel] * invstd;
+  let a = channel_weight[column] * invstd;
   let n = f32(params.rows);
-  write_coefficients(channel, a, select(-a * invstd * invstd * product / n, 0.0, FROZEN), select(-a * sum / n, 0.0, FROZEN));
+  write_coefficients(column, a, select(-a * invstd * invstd * product / n, lanes(0.0), FROZEN), select(-a * sum / n, lanes(0.0), FROZEN));
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn coefficients_only(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let channel = flat(id, groups);
-  if (channel >= params.channels) { return; }
-  write_coefficients(channel, channel_weight[channel] * channel_invstd(channel, true), 0.0, 0.0);
+  let column = flat(id, groups);
+  if (column >= params.columns) { return; }
+  write_coefficients(column, channel_weight[column] * invstd_of(channel_spread[column], true), lanes(0.0), lanes(0.0));
 }
 
 @group(0) @binding(2) var<storage, read> gradient: array<stored>;

@@ -3,7 +3,7 @@
 
 import { barriersAreCostly, type Device, flatGrid } from "@roentgen/gpu";
 import { batchNorm as f32, batchNormHalf as half, batchNormPacked as packed, batchNormScalar as scalars } from "@roentgen/kernels";
-import { batchNormMerge, batchNormMergeHalf, batchNormMergePacked, batchNormTwoGradients, batchNormTwoGradientsHalf, batchNormTwoGradientsPacked } from "@roentgen/kernels";
+import { batchNormMerge, batchNormMergeHalf, batchNormMergePacked, batchNormMergeScalar, batchNormTwoGradients, batchNormTwoGradientsHalf, batchNormTwoGradientsPacked } from "@roentgen/kernels";
 import { batchNormWhole, batchNormWholeHalf, batchNormWholePacked } from "@roentgen/kernels";
 import { groups, launch } from "../op.ts";
 import { twinFor } from "../storage.ts";
@@ -66,8 +66,8 @@ export const sumsOf = (layer: Layer): Sums => wholeColumns(layer) ?? stripesOf(l
 
 // --- stripes --------------------------------------------------------------------------------------------------------
 
-/** Channels that a workgroup of batch-norm.merge.wgsl merges. */
-const channelsOfMerge = 4;
+/** Columns that a workgroup of batch-norm.merge.wgsl merges, of four channels and of one. */
+const [columnsOfMerge, scalarsOfMerge] = [2, 8];
 
 /** Threads that sum: what a GPU needs to have enough loads under way, each thread waiting for one row; a software driver has few cores. */
 const threadsOfSums = { software: 512, gpu: 131_072 };
@@ -81,12 +81,14 @@ function dealt({ info }: Device, costly: boolean, rows: number, columns: number)
 
 function stripesOf(layer: Layer): Sums {
   const { x, weight, bias, dtype, channels, rows, columns, eps, momentum, relu, residual, train, running } = layer;
+  const scalar = channels % 4 !== 0;
   const k = kernelsOf(layer);
   const costly = barriersAreCostly(x.device);
   const deal = dealt(x.device, costly, rows, columns);
-  const params = { rows, columns, channels, eps, momentum, ...deal };
+  const params = { rows, columns, eps, momentum, ...deal };
   const grid = flatGrid(deal.stripes * columns, k.statistics.overrides.WORKGROUP);
-  const [merge, mergeGrid] = costly ? [k, groups(k.merge, channels)] as const : [twinFor(x.device, dtype, merges), flatGrid(channels, channelsOfMerge)] as const;
+  const byGroups = scalar ? batchNormMergeScalar : twinFor(x.device, dtype, merges);
+  const [merge, mergeGrid] = costly ? [k, groups(k.merge, columns)] as const : [byGroups, flatGrid(columns, scalar ? scalarsOfMerge : columnsOfMerge)] as const;
   const flags = { RELU: Number(relu), FROZEN: Number(!train) };
   const partial = () => empty(x.device, [deal.stripes, 2, channels], { label: "partial sums" });
 

@@ -58,7 +58,7 @@ function normalised(name: string, x: Tensor, weight: Tensor, bias: Tensor, resid
   const k = kernelsOf(layer);
   const sums = sumsOf(layer);
   const { per_thread, stripes, grid } = dealt(x.device, rows, columns);
-  const params = { rows, columns, channels, eps, momentum, per_thread, stripes };
+  const params = { rows, columns, eps, momentum, per_thread, stripes };
   const flags = { RELU: Number(relu), FROZEN: Number(!train) };
 
   // A checkpoint that runs this again must not count the batch twice, and need not measure it again.
@@ -78,7 +78,7 @@ function normalised(name: string, x: Tensor, weight: Tensor, bias: Tensor, resid
   /** Constant statistics: what x needs, without the sums. */
   const constants = () => {
     const coefficients = empty(x.device, [5, channels], { label: "coefficients" });
-    launch(k.coefficientsOnly, { channel_mean: mean, channel_spread: spread, channel_weight: weight, channel_bias: bias, coefficients, params }, groups(k.coefficientsOnly, channels));
+    launch(k.coefficientsOnly, { channel_mean: mean, channel_spread: spread, channel_weight: weight, channel_bias: bias, coefficients, params }, groups(k.coefficientsOnly, columns));
     return coefficients;
   };
   const pass = once((dy) => {
