@@ -34,7 +34,7 @@ export interface Block {
 /** What `compile.ts` writes before and after a kernel. */
 export const [opening, closing] = ["@@@ kernel ", "@@@ end"];
 
-const multiplies = /^v_(?:dual_)?(?:fma|fmac|pk_fma|wmma|dot)/;
+const multiplies = /^v_(?:dual_)?(?:fma|fmac|mac_f|mad_f|pk_fma|wmma|dot)/;
 
 /** The kernels of a listing, in order. */
 export function kernelsOf(listing: string): Compiled[] {
