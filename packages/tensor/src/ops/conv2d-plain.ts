@@ -6,13 +6,14 @@ import { groups as flat, launch } from "../op.ts";
 import { twinFor } from "../storage.ts";
 import { empty, type Tensor } from "../tensor.ts";
 import { stored } from "./cast.ts";
-import { type Convolution, type ConvolutionFamily, dtypeOf, flopsOf } from "./convolution.ts";
+import { type Convolution, type ConvolutionFamily, type Direction, dtypeOf, flopsOf } from "./convolution.ts";
 import { sumOfSlices } from "./sum-slices.ts";
+import { plainCost } from "./tiling.ts";
 
 export const plain: ConvolutionFamily = {
   name: "plain",
   half: true,
-  cost: (_, shape) => 40 * flopsOf(shape),
+  cost: (device, shape, direction) => plainCost(device, flopsOf(shape), waitsOf(shape, direction)),
 
   forward(shape, x, weight, bias) {
     const y = empty(x.device, [shape.batch, ...shape.window.output, shape.k], { dtype: dtypeOf(shape) });
@@ -52,6 +53,14 @@ export const plain: ConvolutionFamily = {
     });
   },
 };
+
+/** How often a thread waits for operands: four terms at a time, where terms come in fours, or a pixel. */
+function waitsOf(shape: Convolution, direction: Direction): number {
+  const { c, k: filters, groups, window: { output, kernel: [r, s], stride: [down, across] } } = shape;
+  if (direction === "backwardWeight") return weightSlices(shape).rows * output[1];
+  const [terms, taps] = direction === "forward" ? [c / groups, r * s] : [filters / groups, Math.ceil(r / down) * Math.ceil(s / across)];
+  return taps * (terms % 4 ? terms : terms / 4);
+}
 
 /** The kernels for channels in fours, by how these are stored. */
 const foursFor = (device: Device, shape: Convolution) =>

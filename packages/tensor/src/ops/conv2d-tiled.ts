@@ -10,7 +10,7 @@ import { empty, type Tensor } from "../tensor.ts";
 import { stem } from "./conv2d-stem.ts";
 import { type Convolution, type ConvolutionFamily, type ConvolutionKernels, type Direction, dtypeOf, flopsOf } from "./convolution.ts";
 import { inSlices, tiledProduct } from "./matmul-tiled.ts";
-import { cutOf, fits, overridesOf, type Tile, tiles, type Work } from "./tiling.ts";
+import { cutOf, dispatchesCost, fits, overridesOf, type Tile, tiles, type Work } from "./tiling.ts";
 
 /** By what forward and backwardX write: the dtype of what they read, or f32. */
 const same = { f32: conv2dTiled, half: conv2dTiledHalf, packed: conv2dTiledPacked };
@@ -134,7 +134,9 @@ export const tiledBy = (tile: Tile): ConvolutionFamily => ({
     const reach = Math.max(...input, ...output) + Math.max(kernel[0] * dilation[0], kernel[1] * dilation[1]);
     if (barriersAreCostly(device) || groups !== 1 || reach > largestSide || !fits(tile, device.limits)) return Infinity;
     const more = { ...shape, c: upToFours(c), k: upToFours(k) };
-    return cutOf(tile, workOf(more, direction), device.info).cost;
+    const [oddInputs, oddOutputs] = [c % 4 > 0, k % 4 > 0];
+    const fitted = [oddInputs, oddInputs || oddOutputs, oddOutputs].filter(Boolean).length;
+    return cutOf(tile, workOf(more, direction), device.info).cost + dispatchesCost(fitted, device.info);
   },
 });
 

@@ -4,20 +4,19 @@ import { flatGrid } from "@roentgen/gpu";
 import { matmul as k, matmulHalf as half, matmulPacked as packed } from "@roentgen/kernels";
 import { launch } from "../op.ts";
 import { twinFor } from "../storage.ts";
-import { flopsOfProduct, type ProductFamily } from "./product.ts";
+import { flopsOfProduct, type Product, type ProductFamily } from "./product.ts";
 import { sumOfSlices } from "./sum-slices.ts";
+import { plainCost } from "./tiling.ts";
 
 export const plain: ProductFamily = {
   name: "plain",
   half: true,
-  cost: (_, product) => 40 * flopsOfProduct(product),
+  cost: (device, product) => plainCost(device, flopsOfProduct(product), cutOf(product).length),
 
   compute(product, a, b, as) {
     const { batch, m, n, k: depth, transposeA, transposeB, sharedA, sharedB, dtype = "f32" } = product;
-    const columns = Math.ceil(n / 4);
-    const rows = Math.ceil(m / 4);
+    const { rows, columns, slices, length } = cutOf(product);
     const lanes = columns % 8 === 0 ? 8 : columns % 4 === 0 ? 4 : columns % 2 === 0 ? 2 : 1;
-    const { slices, length } = depthSlices(batch * rows * columns, depth);
     const teams = slices * batch * (columns / lanes) * Math.ceil((rows * lanes) / k.forward.overrides.WORKGROUP);
     return sumOfSlices(a, slices, as, (partial) => {
       const params = {
@@ -29,6 +28,12 @@ export const plain: ProductFamily = {
     });
   },
 };
+
+/** Blocks of four by four results down and across, and slices of the sum. */
+function cutOf({ batch, m, n, k: depth }: Product): { rows: number; columns: number; slices: number; length: number } {
+  const [rows, columns] = [Math.ceil(m / 4), Math.ceil(n / 4)];
+  return { rows, columns, ...depthSlices(batch * rows * columns, depth) };
+}
 
 /** Cuts the sum over k where there are too few threads to keep a device busy, into slices of 256 terms or more. */
 export function depthSlices(threads: number, depth: number): { slices: number; length: number } {

@@ -3,7 +3,7 @@
 // A prediction is a time, in floating-point operations that the GPU could have done meanwhile. It knows three bounds: the arithmetic of the
 // processor with the most tiles, the cache that feeds all of them, and the memory that slices of the sum take a detour through.
 
-import { type DeviceInfo, maxGroups } from "@roentgen/gpu";
+import { barriersAreCostly, type DeviceInfo, maxGroups } from "@roentgen/gpu";
 import type { Hardware } from "../choice.ts";
 
 /** One form of the tiled kernels; the shaders' overrides are its numbers. */
@@ -132,6 +132,23 @@ const perDispatch = (processors: number): number => 0.75e6 * processors;
 
 /** Floating-point operations in the time that a thread waits for one more slice to add: an eighth of a microsecond. */
 const perSlice = (processors: number): number => 0.06e6 * processors;
+
+/** Predicted time of so many small dispatches before or after a kernel: operands that are made to fit it. */
+export const dispatchesCost = (count: number, info: DeviceInfo): number => count * perDispatch(processors(info));
+
+/** Floating-point operations in the time that a thread waits for operands from the cache: a quarter of a microsecond. */
+const perWait = (processors: number): number => 0.125e6 * processors;
+
+/**
+ * Predicted time of a plain kernel, whose threads read a few operands at a time, `waits` times, and multiply them. A processor fetches
+ * ahead what a software driver reads in order; on a GPU a small product is nothing but waits.
+ */
+export function plainCost(device: Hardware, flops: number, waits: number): number {
+  const arithmetic = 40 * flops;
+  if (barriersAreCostly(device)) return arithmetic;
+  const count = processors(device.info);
+  return arithmetic + waits * perWait(count) + perDispatch(count);
+}
 
 /**
  * The fraction of peak that the inner loop reaches with enough work. A term costs (rows + columns) / 4 reads of workgroup memory for
