@@ -169,7 +169,7 @@ await serve({ version, backend: await adapterName(), toggles }, {
       return [...gradients, y];
     }, [x, weight, bias, dy], units, channelsLast);
   },
-  async train({ model, batch, size }) {
+  async train({ model, batch, size }, units) {
     const weights = weightsFor(model);
     let now: TrainState = { weights, first: zerosLike(weights), second: zerosLike(weights), state: stateFor(model), corrections: np.ones([2]) };
     const shape = [batch, size, size, 3];
@@ -204,10 +204,14 @@ await serve({ version, backend: await adapterName(), toggles }, {
       losses,
       parameters: Object.values(weights).reduce((sum, { shape: dims }) => sum + dims.reduce((a, b) => a * b, 1), 0),
       async run() {
-        const [loss, next] = step(now, x.ref, target.ref);
-        now = next;
-        await quietly(blockUntilReady(next.weights));
-        losses.push((await quietly(loss.data()))[0] ?? NaN);
+        const made: JaxArray[] = [];
+        for (let i = 0; i < units; i++) {
+          const [loss, next] = step(now, x.ref, target.ref);
+          now = next;
+          made.push(loss);
+        }
+        await quietly(blockUntilReady(now.weights));
+        for (const loss of made) losses.push((await quietly(loss.data()))[0] ?? NaN);
         check();
       },
       dispose() {

@@ -10,14 +10,13 @@ const device = await openDevice();
 const { description, device: adapter, toggles } = device.info;
 
 await serve({ version, backend: description || adapter, toggles }, {
-  async train({ model, batch, size }) {
+  async train({ model, batch, size }, units) {
     const { step, data, parameters, dispose } = training(device, { name: model, batch, size });
     const losses: number[] = [];
     return {
       losses, parameters, dispose,
       async run() {
-        const loss = step.run(...data);
-        losses.push(await loss.item());
+        for (let i = 0; i < units; i++) losses.push(await step.run(...data).item());
       },
     };
   },

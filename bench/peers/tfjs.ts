@@ -130,7 +130,7 @@ await serve({ version: tf.version.tfjs, backend: await adapterName(), toggles },
     const op = (): Tensor => tf.tidy(() => (gradients([held.x, held.weight, held.bias], held.dy) as Tensor[])[0]);
     return repeated(op, Object.values(held), units);
   },
-  async train({ model, batch, size }) {
+  async train({ model, batch, size }, units) {
     const variables = weights(model);
     const running = new Map<string, { assign(value: Tensor): void } & Tensor>();
     const layers = layersOn(variables, running, true);
@@ -145,12 +145,14 @@ await serve({ version: tf.version.tfjs, backend: await adapterName(), toggles },
       losses,
       parameters: [...variables.values()].reduce((sum, { shape: dims }) => sum + dims.reduce((a, b) => a * b, 1), 0),
       async run() {
-        const loss: Tensor = optimizer.minimize(() => {
+        const made: Tensor[] = Array.from({ length: units }, () => optimizer.minimize(() => {
           const y = network(layers, model, x);
           return model === "resnet50" ? tf.losses.softmaxCrossEntropy(target, y) : tf.losses.sigmoidCrossEntropy(target, y);
-        }, true, [...variables.values()]);
-        losses.push((await read(loss))[0] ?? NaN);
-        loss.dispose();
+        }, true, [...variables.values()]));
+        for (const loss of made) {
+          losses.push((await read(loss))[0] ?? NaN);
+          loss.dispose();
+        }
         await idle();
       },
       dispose() {
