@@ -6,7 +6,6 @@ import { geometricMean } from "./sampling.ts";
 
 /** Channels and side at 224 pixels: the widest output of a bottleneck, and the stem. */
 const shapes = [[256, 56], [64, 112]] as const;
-const units = 4;
 /**
  * Times the activation crosses memory at least: statistics read it, normalising reads and writes it; backward reads it twice,
  * its gradient twice, and writes one. Whatever else moves (masks, partial sums) counts as slowness.
@@ -16,7 +15,8 @@ const passes = 8;
 await bench("batch-norm", "how near to the speed of a copy are batch norm + ReLU, forward and backward in training?", async ({ device, peers, measure, compare, note, figure, target, print }) => {
   const { gpu } = device;
   if (!gpu) throw new Error("internal: a benchmark runs on a GPU.");
-  const batch = device.info.software ? 4 : 64;
+  const { software } = device.info;
+  const [batch, units] = software ? [4, 4] : [64, 16];
   const shares: number[] = [];
   // What a kernel that only copies reaches, at best of several sizes: where the driver's copy is memcpy, no kernel comes near that.
   const { cachedGigabytesPerSecond } = await measureCeilings(device);

@@ -22,7 +22,7 @@ function caseOf(device: Device, direction: Direction, shape: ConvShape): Compari
   // The gradient functions of an eager forward pass: recorded, they launch one direction and nothing else.
   const y = device.scope(forward);
   const [dx, dweight] = y.node?.gradients ?? [];
-  const units = repeatsFor(flops);
+  const units = repeatsFor(flops, device.info);
   const once = { forward, dgrad: () => dx?.(dy), wgrad: () => dweight?.(dy) }[direction];
   const step = record(device, name, () => Array.from({ length: units }, once).at(-1), []);
   const work: ConvWork = { kind: "conv", direction, batch, side, inputs, outputs, kernel, stride, padding, result };

@@ -30,7 +30,7 @@ await bench("families", "which kernels compute ResNet-50's convolutions and squa
     for (const { key, inputs, ways } of tasks) {
       print(key);
       const made = inputs.map(({ shape }, i) => tensor(device, values(`${i}`, shape), shape));
-      const units = repeatsFor(flops);
+      const units = repeatsFor(flops, device.info);
       const times: number[] = [];
       for (const { name, compute } of ways) {
         const step = record(device, `${name} ${key}`, () => Array.from({ length: units }, () => compute(...made)).at(-1), []);

@@ -6,7 +6,7 @@ import { repeatsFor } from "./sampling.ts";
 await bench("matmul", "how fast is a square matrix product, packing included?", async ({ device, measure, compare, figure, note, target }) => {
   for (const n of device.info.software ? [512, 1024] : [1024, 4096]) {
     const flops = 2 * n ** 3;
-    const units = repeatsFor(flops);
+    const units = repeatsFor(flops, device.info);
     const [a, b] = [tensor(device, values("a", [n, n]), [n, n]), tensor(device, values("b", [n, n]), [n, n])];
     const step = record(device, `matmul ${n}`, () => Array.from({ length: units }, () => matmul(a, b)).at(-1), []);
     const compared = await compare({

@@ -80,5 +80,8 @@ export function quantile(sorted: readonly number[], q: number): number {
 
 export const geometricMean = (values: readonly number[]): number => Math.exp(values.reduce((sum, v) => sum + Math.log(v), 0) / values.length);
 
-/** How often to repeat work of `flops` within one repetition, so that encoding and waiting are small beside it. */
-export const repeatsFor = (flops: number): number => Math.max(1, Math.min(64, Math.ceil(5e8 / flops)));
+/**
+ * How often to repeat work of `flops` within one repetition, so that encoding and waiting are small beside it: on processors some
+ * milliseconds' worth, on a GPU, which does a thousand times as much in that time, as many of its.
+ */
+export const repeatsFor = (flops: number, { software }: { readonly software: boolean }): number => Math.max(1, Math.min(64, Math.ceil((software ? 5e8 : 2e11) / flops)));

@@ -67,16 +67,18 @@ export function training(device: Device, { name, batch, size }: Workload, { resi
   };
 }
 
-/** A recorded forward pass in evaluation mode. */
-export function inference(device: Device, { name, batch, size }: Workload): { readonly step: Step<Tensor>; readonly data: Float32Array; dispose(): void } {
+/** A recorded forward pass in evaluation mode, of images that stay on the device. */
+export function inference(device: Device, { name, batch, size }: Workload): { readonly step: Step<Tensor>; dispose(): void } {
   const model = modelOn(device, name);
   model.eval();
   const shape: Shape = [batch, size, size, 3];
-  const step = record(device, `${name} forward`, (x) => noGrad(() => model.forward(x)), [spec("f32", shape)]);
+  const x = tensor(device, images(shape), shape);
+  const step = record(device, `${name} forward`, () => noGrad(() => model.forward(x)), []);
   return {
-    step, data: images(shape),
+    step,
     dispose() {
       step.dispose();
+      x.dispose();
       dispose(model);
       device.trim();
     },

@@ -87,7 +87,8 @@ describe("statistics", () => {
 
   it("take a geometric mean and choose repeats", () => {
     expect(geometricMean([2, 8])).toBeCloseTo(4);
-    expect([1, 2.5e8, 1e12].map(repeatsFor)).toEqual([64, 2, 1]);
+    expect([1, 2.5e8, 1e12].map((flops) => repeatsFor(flops, { software: true }))).toEqual([64, 2, 1]);
+    expect([1e9, 1.5e10, 1e12].map((flops) => repeatsFor(flops, { software: false }))).toEqual([64, 14, 1]);
   });
 
   it("count what a run measured itself, and as many as asked for", async () => {
