@@ -66,18 +66,29 @@ function waitsOf(shape: Convolution, direction: Direction): number {
 const foursFor = (device: Device, shape: Convolution) =>
   twinFor<Pick<typeof k, "forward" | "backwardX" | "backwardWeight">>(device, dtypeOf(shape), { f32: k, half, packed });
 
-/** The gradient of a bias, f32: dy [n,p,q,k], or any shape with k last, summed over all but its last axis -> [k]. */
+/**
+ * The gradient of a bias, f32: dy [n,p,q,k], or any shape with k last, summed over all but its last axis -> [k]. In slices, which on a GPU,
+ * where a thread waits for each row, are many and summed in turn as if they were rows.
+ */
 export function backwardBias(gradient: Tensor): Tensor {
   const dy = stored(gradient, "f32");
   const channels = dy.dim(-1);
   const pixels = dy.size / channels;
-  const rows = Math.max(256, Math.ceil(pixels / 256));
+  const { software } = dy.device.info;
+  const rows = software ? Math.max(256, Math.ceil(pixels / 256)) : rowsOnGpu;
   const slices = Math.ceil(pixels / rows);
-  return sumOfSlices(dy, slices, [channels], (partial) => {
+  const first = (partial: Tensor) => {
     const params = { ...unused, output: [1, pixels], k: channels, slices, slice_rows: rows };
     launch(k.backwardBias, { dy, partial, params }, flat(k.backwardBias, slices * channels), { flops: dy.size });
-  });
+  };
+  if (software || slices === 1) return sumOfSlices(dy, slices, [channels], first);
+  const partial = empty(dy.device, [slices, channels]);
+  first(partial);
+  return backwardBias(partial);
 }
+
+/** Rows that a thread of a bias's gradient adds up. */
+const rowsOnGpu = 128;
 
 /**
  * How the sum over image rows of a filter's gradient is cut: enough slices to keep a device busy where the filter is small, and

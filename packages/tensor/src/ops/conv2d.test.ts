@@ -3,10 +3,11 @@ import { nullDevice } from "@roentgen/gpu";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { checkOp, withDevice } from "../testing/check-op.ts";
+import { likeGpu } from "../testing/op-case.ts";
 import { tolerances } from "../testing/tolerances.ts";
 import { empty, tensor } from "../tensor.ts";
 import { cases, conv2dCase } from "./conv2d.cases.ts";
-import { plain, weightSlices } from "./conv2d-plain.ts";
+import { backwardBias, plain, weightSlices } from "./conv2d-plain.ts";
 import { bestKernels } from "./conv2d-families.ts";
 import { conv2d } from "./conv2d.ts";
 import { windowOf } from "./window.ts";
@@ -33,6 +34,20 @@ const arbitrary = fc
     conv2dCase({ x: [batch, rows, columns, groups * depth], filter: [groups * filters, r, s], options: { groups, ...window }, bias, by }));
 
 checkOp("conv2d", cases, { arbitrary, runs: 400 });
+
+withDevice("the gradient of a bias", (device) => {
+  // one slice, several, and so many that a GPU sums the slices' sums in slices
+  it.each([[7, 3], [300, 5], [40_003, 4]])("of %i pixels, %i channels, is the sum over them", async (pixels, channels) => {
+    const rng = Rng.for(pixels, "bias");
+    const data = Float32Array.from({ length: pixels * channels }, () => rng.uniform(-1, 1));
+    const wanted = Array.from({ length: channels }, (_, c) => data.reduce((sum, v, i) => (i % channels === c ? sum + v : sum), 0));
+    for (const on of [device(), likeGpu(device())]) {
+      const got = await backwardBias(tensor(on, data, [1, pixels, 1, channels])).floats();
+      expect(got.length).toBe(channels);
+      for (const [c, v] of wanted.entries()) expect(Math.abs((got[c] ?? NaN) - v)).toBeLessThan(2e-6 * pixels ** 0.5 * 8);
+    }
+  });
+});
 
 /** ResNet-50 at 64 pixels and a U-Net's decoder: [batch, size, c, k, kernel, stride]. */
 const layers: readonly (readonly [number, number, number, number, number, number])[] = [
