@@ -18,68 +18,54 @@ struct Params { a: vec4u, b: vec4u, c: vec4u, d: vec4u, e: vec4u, f: vec4u, g: v
 @group(0) @binding(7) var<storage, read> slices_g: array<vec4f>;
 @group(0) @binding(8) var<storage, read_write> sums: array<vec4f>;
 
+/** A thread's member, of seven; its first slice, the distance to the next and where they end; where the sum goes. */
+struct Mine { member: u32, at: u32, step: u32, end: u32, to: u32 }
+
+fn mine_of(member: u32, its: vec4u, thread: u32) -> Mine { return Mine(member, thread, its.y, thread + its.z * its.y, its.w + thread); }
+
+fn member_of(thread: u32) -> Mine {
+  if (thread < params.a.x) { return mine_of(0u, params.a, thread); }
+  if (thread < params.b.x) { return mine_of(1u, params.b, thread - params.a.x); }
+  if (thread < params.c.x) { return mine_of(2u, params.c, thread - params.b.x); }
+  if (thread < params.d.x) { return mine_of(3u, params.d, thread - params.c.x); }
+  if (thread < params.e.x) { return mine_of(4u, params.e, thread - params.d.x); }
+  if (thread < params.f.x) { return mine_of(5u, params.f, thread - params.e.x); }
+  if (thread < params.g.x) { return mine_of(6u, params.g, thread - params.f.x); }
+  return Mine(7u, 0u, 0u, 0u, 0u);
+}
+
 /** Four more, in order: a GPU waits once for the loads of all four. */
 fn after(total: vec4f, a: vec4f, b: vec4f, c: vec4f, d: vec4f) -> vec4f { return (((total + a) + b) + c) + d; }
 
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let thread = id.y * groups.x * WORKGROUP + id.x;
+  let mine = member_of(id.y * groups.x * WORKGROUP + id.x);
+  if (mine.member == 7u) { return; }
+  let one = mine.step;
+  let four = 4u * one;
+  var i = mine.at;
   var total = vec4f();
-  if (thread < params.a.x) {
-    let at = thread;
-    var i = at;
-    let step = params.a.y;
-    let end = at + params.a.z * step;
-    for (; i + 4u * step <= end; i += 4u * step) { total = after(total, slices_a[i], slices_a[i + step], slices_a[i + 2u * step], slices_a[i + 3u * step]); }
-    for (; i < end; i += step) { total += slices_a[i]; }
-    sums[params.a.w + at] = total;
-  } else if (thread < params.b.x) {
-    let at = thread - params.a.x;
-    var i = at;
-    let step = params.b.y;
-    let end = at + params.b.z * step;
-    for (; i + 4u * step <= end; i += 4u * step) { total = after(total, slices_b[i], slices_b[i + step], slices_b[i + 2u * step], slices_b[i + 3u * step]); }
-    for (; i < end; i += step) { total += slices_b[i]; }
-    sums[params.b.w + at] = total;
-  } else if (thread < params.c.x) {
-    let at = thread - params.b.x;
-    var i = at;
-    let step = params.c.y;
-    let end = at + params.c.z * step;
-    for (; i + 4u * step <= end; i += 4u * step) { total = after(total, slices_c[i], slices_c[i + step], slices_c[i + 2u * step], slices_c[i + 3u * step]); }
-    for (; i < end; i += step) { total += slices_c[i]; }
-    sums[params.c.w + at] = total;
-  } else if (thread < params.d.x) {
-    let at = thread - params.c.x;
-    var i = at;
-    let step = params.d.y;
-    let end = at + params.d.z * step;
-    for (; i + 4u * step <= end; i += 4u * step) { total = after(total, slices_d[i], slices_d[i + step], slices_d[i + 2u * step], slices_d[i + 3u * step]); }
-    for (; i < end; i += step) { total += slices_d[i]; }
-    sums[params.d.w + at] = total;
-  } else if (thread < params.e.x) {
-    let at = thread - params.d.x;
-    var i = at;
-    let step = params.e.y;
-    let end = at + params.e.z * step;
-    for (; i + 4u * step <= end; i += 4u * step) { total = after(total, slices_e[i], slices_e[i + step], slices_e[i + 2u * step], slices_e[i + 3u * step]); }
-    for (; i < end; i += step) { total += slices_e[i]; }
-    sums[params.e.w + at] = total;
-  } else if (thread < params.f.x) {
-    let at = thread - params.e.x;
-    var i = at;
-    let step = params.f.y;
-    let end = at + params.f.z * step;
-    for (; i + 4u * step <= end; i += 4u * step) { total = after(total, slices_f[i], slices_f[i + step], slices_f[i + 2u * step], slices_f[i + 3u * step]); }
-    for (; i < end; i += step) { total += slices_f[i]; }
-    sums[params.f.w + at] = total;
-  } else if (thread < params.g.x) {
-    let at = thread - params.f.x;
-    var i = at;
-    let step = params.g.y;
-    let end = at + params.g.z * step;
-    for (; i + 4u * step <= end; i += 4u * step) { total = after(total, slices_g[i], slices_g[i + step], slices_g[i + 2u * step], slices_g[i + 3u * step]); }
-    for (; i < end; i += step) { total += slices_g[i]; }
-    sums[params.g.w + at] = total;
+  if (mine.member == 0u) {
+    for (; i + four <= mine.end; i += four) { total = after(total, slices_a[i], slices_a[i + one], slices_a[i + 2u * one], slices_a[i + 3u * one]); }
+    for (; i < mine.end; i += one) { total += slices_a[i]; }
+  } else if (mine.member == 1u) {
+    for (; i + four <= mine.end; i += four) { total = after(total, slices_b[i], slices_b[i + one], slices_b[i + 2u * one], slices_b[i + 3u * one]); }
+    for (; i < mine.end; i += one) { total += slices_b[i]; }
+  } else if (mine.member == 2u) {
+    for (; i + four <= mine.end; i += four) { total = after(total, slices_c[i], slices_c[i + one], slices_c[i + 2u * one], slices_c[i + 3u * one]); }
+    for (; i < mine.end; i += one) { total += slices_c[i]; }
+  } else if (mine.member == 3u) {
+    for (; i + four <= mine.end; i += four) { total = after(total, slices_d[i], slices_d[i + one], slices_d[i + 2u * one], slices_d[i + 3u * one]); }
+    for (; i < mine.end; i += one) { total += slices_d[i]; }
+  } else if (mine.member == 4u) {
+    for (; i + four <= mine.end; i += four) { total = after(total, slices_e[i], slices_e[i + one], slices_e[i + 2u * one], slices_e[i + 3u * one]); }
+    for (; i < mine.end; i += one) { total += slices_e[i]; }
+  } else if (mine.member == 5u) {
+    for (; i + four <= mine.end; i += four) { total = after(total, slices_f[i], slices_f[i + one], slices_f[i + 2u * one], slices_f[i + 3u * one]); }
+    for (; i < mine.end; i += one) { total += slices_f[i]; }
+  } else if (mine.member == 6u) {
+    for (; i + four <= mine.end; i += four) { total = after(total, slices_g[i], slices_g[i + one], slices_g[i + 2u * one], slices_g[i + 3u * one]); }
+    for (; i < mine.end; i += one) { total += slices_g[i]; }
   }
+  sums[mine.to] = total;
 }
