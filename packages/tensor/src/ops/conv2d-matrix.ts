@@ -6,9 +6,8 @@ import { launch } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
 import { workOf } from "./conv2d-tiled.ts";
 import { type Convolution, type ConvolutionFamily, type Direction, dtypeOf, flopsOf } from "./convolution.ts";
-import { inSlices } from "./matmul-tiled.ts";
 import { matrixFits, matrixOverrides, matrixShare, matrixTiles, type MatrixUnit, unitOf } from "./matrix-units.ts";
-import { sumOfSlices } from "./sum-slices.ts";
+import { inSlices, sumOfSlices } from "./sum-slices.ts";
 import { cutOf, type Tile } from "./tiling.ts";
 
 /** The family of one tile, with the device's matrices or those given. */

@@ -9,7 +9,8 @@ import { twinFor } from "../storage.ts";
 import { empty, type Tensor } from "../tensor.ts";
 import { stem } from "./conv2d-stem.ts";
 import { type Convolution, type ConvolutionFamily, type ConvolutionKernels, type Direction, dtypeOf, flopsOf } from "./convolution.ts";
-import { inSlices, tiledProduct } from "./matmul-tiled.ts";
+import { tiledProduct } from "./matmul-tiled.ts";
+import { inSlices } from "./sum-slices.ts";
 import { cutOf, dispatchesCost, fits, overridesOf, type Tile, tiles, type Work } from "./tiling.ts";
 
 /** By what forward and backwardX write: the dtype of what they read, or f32. */

@@ -11,11 +11,11 @@ import { plainCost } from "./tiling.ts";
 export const plain: ProductFamily = {
   name: "plain",
   half: true,
-  cost: (device, product) => plainCost(device, flopsOfProduct(product), cutOf(product).length),
+  cost: (device, product) => plainCost(device, flopsOfProduct(product), blocksOf(product).length),
 
   compute(product, a, b, as) {
     const { batch, m, n, k: depth, transposeA, transposeB, sharedA, sharedB, dtype = "f32" } = product;
-    const { rows, columns, slices, length } = cutOf(product);
+    const { rows, columns, slices, length } = blocksOf(product);
     const lanes = columns % 8 === 0 ? 8 : columns % 4 === 0 ? 4 : columns % 2 === 0 ? 2 : 1;
     const teams = slices * batch * (columns / lanes) * Math.ceil((rows * lanes) / k.forward.overrides.WORKGROUP);
     return sumOfSlices(a, slices, as, (partial) => {
@@ -30,7 +30,7 @@ export const plain: ProductFamily = {
 };
 
 /** Blocks of four by four results down and across, and slices of the sum. */
-function cutOf({ batch, m, n, k: depth }: Product): { rows: number; columns: number; slices: number; length: number } {
+function blocksOf({ batch, m, n, k: depth }: Product): { rows: number; columns: number; slices: number; length: number } {
   const [rows, columns] = [Math.ceil(m / 4), Math.ceil(n / 4)];
   return { rows, columns, ...depthSlices(batch * rows * columns, depth) };
 }

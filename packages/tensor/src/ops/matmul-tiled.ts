@@ -5,10 +5,10 @@ import { barriersAreCostly, flatGrid } from "@roentgen/gpu";
 import { matmulTiled, matmulTiledHalf, matmulTiledHalfwide, matmulTiledPacked, matmulTiledPackedwide } from "@roentgen/kernels";
 import { launch } from "../op.ts";
 import { twinFor } from "../storage.ts";
-import { empty, type FloatDType, type Tensor } from "../tensor.ts";
+import type { FloatDType, Tensor } from "../tensor.ts";
 import { flopsOfProduct, type Product, type ProductFamily } from "./product.ts";
-import { sumSlices } from "./sum-slices.ts";
-import { cutOf, fits, overridesOf, sumAtOnce, type Tile, tiles, type Work } from "./tiling.ts";
+import { inSlices } from "./sum-slices.ts";
+import { cutOf, fits, overridesOf, type Tile, tiles, type Work } from "./tiling.ts";
 
 /** By what the kernels write: the dtype of their operands, or f32. */
 const same = { f32: matmulTiled, half: matmulTiledHalf, packed: matmulTiledPacked };
@@ -33,19 +33,6 @@ export function tiledProduct(tile: Tile, product: Product, a: Tensor, b: Tensor,
     const params = { m, n, k, batch, stride_a: sharedA ? 0 : m * k, stride_b: sharedB ? 0 : k * n, slices, has_bias: bias ? 1 : 0 };
     launch(kernel, { a, b, bias: bias ?? b, y: partial, params }, [x, y, batch * slices], { overrides, flops: flopsOfProduct(product) });
   });
-}
-
-/** What `first` writes in one piece as `dtype`, or in slices of f32 that are added up, in order, and stored so. */
-export function inSlices(like: Tensor, slices: number, shape: Shape, dtype: FloatDType, first: (partial: Tensor) => void): Tensor {
-  if (slices === 1) {
-    const whole = empty(like.device, shape, { dtype });
-    first(whole);
-    return whole;
-  }
-  const inTwoStages = slices > sumAtOnce && slices % sumAtOnce === 0;
-  const partial = empty(like.device, inTwoStages ? [sumAtOnce, slices / sumAtOnce, ...shape] : [slices, ...shape]);
-  first(partial);
-  return sumSlices(inTwoStages ? sumSlices(partial) : partial, dtype);
 }
 
 const workOf = ({ batch, m, n, k, dtype = "f32" }: Product): Work => ({ m, n, k, layers: batch, bytes: dtype === "f32" ? 4 : 2 });

@@ -4,6 +4,7 @@ import { sumSlices as f32, sumSlicesHalf as half, sumSlicesJoined, sumSlicesPack
 import { groups, launch } from "../op.ts";
 import { twinFor } from "../storage.ts";
 import { empty, type FloatDType, type Tensor } from "../tensor.ts";
+import { sumAtOnce } from "./tiling.ts";
 
 const members = ["a", "b", "c", "d", "e", "f", "g"] as const;
 
@@ -55,4 +56,17 @@ export function sumOfSlices(like: Tensor, count: number, shape: Shape, first: (p
   const partial = empty(like.device, count === 1 ? shape : [count, ...shape]);
   first(partial);
   return count === 1 ? partial : sumSlices(partial);
+}
+
+/** What `first` writes in one piece as `dtype`, or in slices of f32 that are added up, in order, and stored so. */
+export function inSlices(like: Tensor, slices: number, shape: Shape, dtype: FloatDType, first: (partial: Tensor) => void): Tensor {
+  if (slices === 1) {
+    const whole = empty(like.device, shape, { dtype });
+    first(whole);
+    return whole;
+  }
+  const inTwoStages = slices > sumAtOnce && slices % sumAtOnce === 0;
+  const partial = empty(like.device, inTwoStages ? [sumAtOnce, slices / sumAtOnce, ...shape] : [slices, ...shape]);
+  first(partial);
+  return sumSlices(inTwoStages ? sumSlices(partial) : partial, dtype);
 }
