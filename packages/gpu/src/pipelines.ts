@@ -110,16 +110,17 @@ export class Pipelines {
     return module;
   }
 
+  /** With least sizes stated, bindings are checked when they are made: wgpu judges a dispatch by the kernel before it where they are not. */
   #layout(kernel: Kernel): { group: GPUBindGroupLayout; pipeline: GPUPipelineLayout } {
-    const face = `${kernel.params ? "u" : "-"} ${kernel.bindings.map((b) => `${b.index}${b.isImage ? "i" : b.access === "read" ? "r" : "w"}`).join(" ")}`;
+    const face = `u${kernel.params?.bytes ?? 0} ${kernel.bindings.map((b) => `${b.index}${b.isImage ? "i" : b.access === "read" ? "r" : "w"}${b.bytes}`).join(" ")}`;
     let layout = this.#layouts.get(face);
     if (!layout) {
       const entries: GPUBindGroupLayoutEntry[] = kernel.bindings.map((b) => ({
         binding: b.index,
         visibility: GPUShaderStage.COMPUTE,
-        ...(b.isImage ? { storageTexture: { access: "read-only", format: texel } } : { buffer: { type: b.access === "read" ? "read-only-storage" : "storage" } }),
+        ...(b.isImage ? { storageTexture: { access: "read-only", format: texel } } : { buffer: { type: b.access === "read" ? "read-only-storage" : "storage", minBindingSize: b.bytes } }),
       }));
-      if (kernel.params) entries.unshift({ binding: 0, visibility: GPUShaderStage.COMPUTE, buffer: { type: "uniform" } });
+      if (kernel.params) entries.unshift({ binding: 0, visibility: GPUShaderStage.COMPUTE, buffer: { type: "uniform", minBindingSize: kernel.params.bytes } });
       const group = this.#gpu.createBindGroupLayout({ label: face, entries });
       layout = { group, pipeline: this.#gpu.createPipelineLayout({ label: face, bindGroupLayouts: [group] }) };
       this.#layouts.set(face, layout);

@@ -38,7 +38,14 @@ function scalarOf(type: TypeInfo, where: string): Binding["element"] {
 function imageOf(variable: VariableInfo, where: string): Binding {
   const texel = (variable.type as { format?: TypeInfo | null }).format?.name;
   if (variable.type.name !== "texture_storage_2d" || variable.access !== "read" || texel !== "rgba32float") throw new Error(`${where}: ${variable.name} is no texture_storage_2d<rgba32float, read>`);
-  return { name: variable.name, index: variable.binding, access: "read", element: "f32", isImage: true };
+  return { name: variable.name, index: variable.binding, access: "read", element: "f32", bytes: 16, isImage: true };
+}
+
+/** The least that a buffer bound there may hold: the variable, or one element of a runtime array. */
+function bytesOf(type: TypeInfo, where: string): number {
+  const bytes = type instanceof ArrayInfo && type.count === 0 ? type.stride : type.size;
+  if (!(bytes > 0)) throw new Error(`${where}: cannot tell the size of ${type.name}`);
+  return bytes;
 }
 
 /** What a storage buffer holds: in a packed twin, pairs of f16 lie in `stored`, a `vec2u` or a `u32`. */
@@ -76,7 +83,7 @@ function faceOf(file: string, source: string, entry: FunctionInfo): Face {
       continue;
     }
     if (variable.resourceType !== ResourceType.Storage) throw new Error(`${where}: ${variable.name} is neither a storage buffer nor an image`);
-    bindings.push({ name: variable.name, index: variable.binding, access: variable.access === "read_write" ? "read_write" : "read", element: elementOf(variable.type, source, where) });
+    bindings.push({ name: variable.name, index: variable.binding, access: variable.access === "read_write" ? "read_write" : "read", element: elementOf(variable.type, source, where), bytes: bytesOf(variable.type, `${where}.${variable.name}`) });
   }
   const overrides: Record<string, number> = {};
   for (const [, name, text] of source.matchAll(/^override\s+(\w+)\s*(?::\s*\w+)?\s*=?\s*([^;]*);/gm)) {

@@ -12,6 +12,8 @@ export interface Binding {
   readonly index: number;
   readonly access: "read" | "read_write";
   readonly element: "f32" | "f16" | "u32" | "i32";
+  /** The least that may be bound: one element of the shader's array. */
+  readonly bytes: number;
   /** The shader reads the buffer as an image, a texture of four f32 a texel: who launches it copies the buffer there first. */
   readonly isImage?: boolean;
 }
