@@ -1,7 +1,7 @@
 import * as kernels from "@roentgen/kernels";
 import { create, globals } from "webgpu";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { describe as describeAdapter } from "./open.ts";
+import { describe as describeAdapter, openOn } from "./open.ts";
 
 const feature = "chromium-experimental-subgroup-matrix";
 
@@ -46,5 +46,30 @@ describe("Dawn's compiler accepts", () => {
     const error = await device.popErrorScope();
     expect([...(await module.getCompilationInfo()).messages].map(({ message }) => message)).toEqual([]);
     expect(error?.message).toBeUndefined();
+  });
+});
+
+describe("an opened device", () => {
+  /** An adapter with shader-f16 whose compiler says this of every module. */
+  async function adapterWhoseCompilerSays(messages: readonly { readonly type: string; readonly message: string }[]): Promise<GPUAdapter> {
+    Object.assign(globalThis, globals);
+    const adapter = (await create(["backend=null"]).requestAdapter()) as GPUAdapter;
+    const requestDevice = async (descriptor: GPUDeviceDescriptor) => {
+      const device = await adapter.requestDevice(descriptor);
+      device.createShaderModule = () => ({ label: "", getCompilationInfo: async () => ({ messages }) }) as unknown as GPUShaderModule;
+      return device;
+    };
+    return { info: adapter.info, features: adapter.features, limits: adapter.limits, requestDevice } as unknown as GPUAdapter;
+  }
+
+  it.each([
+    ["keeps f16 where the compiler knows it", [], true],
+    ["keeps f16 where the compiler only warns", [{ type: "warning", message: "a cast for nothing" }], true],
+    ["stores f16 packed where the compiler cannot cast to it", [{ type: "error", message: "cannot cast a vec2<f32> to a vec4<f32>" }], false],
+  ] as const)("%s", async (_, messages, kept) => {
+    const adapter = await adapterWhoseCompilerSays(messages);
+    const device = await openOn(adapter, describeAdapter(adapter, "browser"), {});
+    expect(device.info.features.includes("shader-f16")).toBe(kept);
+    device.close();
   });
 });

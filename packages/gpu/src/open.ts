@@ -1,4 +1,5 @@
 import { DeviceError } from "@roentgen/core";
+import { castHalf } from "@roentgen/kernels";
 import { Device, type DeviceOptions } from "./device.ts";
 import type { DeviceInfo } from "./device-info.ts";
 import { insidePasses } from "./timing.ts";
@@ -42,6 +43,18 @@ function matricesOf({ info, features }: GPUAdapter): Pick<DeviceInfo, "matrixSiz
   return { matrixSizes: [...configs].filter(({ componentType, resultComponentType }) => componentType === "f16" && resultComponentType === "f32").map(({ M, N, K }) => [M, N, K]) };
 }
 
+/**
+ * The features that kernels may use. wgpu (Firefox, Deno) offers shader-f16 but compiles no bitcast from or to f16, in which kernels read
+ * and write it; what is stored in f16 is packed in pairs there, as without the feature.
+ */
+async function usable(gpu: GPUDevice, features: readonly string[]): Promise<readonly string[]> {
+  if (!gpu.features.has("shader-f16")) return features;
+  gpu.pushErrorScope("validation");
+  const { messages } = await gpu.createShaderModule({ label: "f16 as our kernels use it", code: castHalf.toHalf.source }).getCompilationInfo();
+  await gpu.popErrorScope();
+  return messages.some(({ type }) => type === "error") ? features.filter((name) => name !== "shader-f16") : features;
+}
+
 /** Opens a device with all the adapter offers of what we use. */
 export async function openOn(adapter: GPUAdapter, info: DeviceInfo, options: DeviceOptions): Promise<Device> {
   const requiredFeatures = wantedFeatures.filter((f) => adapter.features.has(f));
@@ -52,5 +65,5 @@ export async function openOn(adapter: GPUAdapter, info: DeviceInfo, options: Dev
   } catch (error) {
     throw new DeviceError(`the adapter ${info.description || info.device} refused a device: ${error instanceof Error ? error.message : error}. \`roentgen doctor\` shows what it offers.`);
   }
-  return new Device(gpu, info, options);
+  return new Device(gpu, { ...info, features: await usable(gpu, info.features) }, options);
 }
