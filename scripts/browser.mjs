@@ -1,91 +1,161 @@
-// A Chromium for the browser tests: the machine's own, else a private copy unpacked into the cache folder.
+// Browsers for the tests: the machine's own, else private copies unpacked into the cache folder.
 //
-// The copy is Debian's chromium-headless-shell: the same engine without the desktop, a third of the libraries. It is
-// reached through a small launcher that sets the library path and fonts for the browser alone. ROENTGEN_CHROMIUM names
-// another; ROENTGEN_CHROMIUM=private uses the copy even where the system has one.
+// Chromium's copy is Debian's chromium-headless-shell: the same engine without the desktop, a third of the libraries.
+// Copies are reached through a small launcher that sets the library path and fonts for the browser alone.
+// ROENTGEN_CHROMIUM and ROENTGEN_FIREFOX name others; `private` uses the copy even where the system has one.
 
-import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { runQuietly } from "./children.mjs";
 import { SetupError, cacheFolder, installForbidden, list, say } from "./places.mjs";
 import { AptSession, announce, copyName, hasApt } from "./private-apt.mjs";
 
-const installed = [
-  "/usr/bin/chromium",
-  "/usr/bin/chromium-headless-shell",
-  "/usr/bin/google-chrome",
-  "/usr/bin/google-chrome-stable",
-  "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-  "/Applications/Chromium.app/Contents/MacOS/Chromium",
-  "C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe",
-];
+/**
+ * @typedef {object} Browser
+ * @property {string} name
+ * @property {string} variable                        of the environment, names an executable
+ * @property {string} command                         of the system's package, and of the launcher of a copy
+ * @property {number} oldest                          version that has WebGPU
+ * @property {readonly string[]} installed            where a system may have it
+ * @property {readonly string[]} packages             to unpack, the better first
+ * @property {(packageName: string) => string} program  in an unpacked package
+ * @property {readonly string[]} launch               lines of the launcher before the browser starts
+ * @property {string} options                         the launcher's own for the browser
+ * @property {(scratch: string) => readonly string[]} check  arguments of a run that shows that it works
+ */
+
+/** @type {Browser} */
+export const chromium = {
+  name: "Chromium",
+  variable: "ROENTGEN_CHROMIUM",
+  command: "chromium",
+  oldest: 113,
+  installed: [
+    "/usr/bin/chromium",
+    "/usr/bin/chromium-headless-shell",
+    "/usr/bin/google-chrome",
+    "/usr/bin/google-chrome-stable",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe",
+  ],
+  packages: ["chromium-headless-shell", "chromium"],
+  program: (packageName) => `usr/lib/chromium/${packageName}`,
+  launch: [
+    "# An unpacked browser has no setuid sandbox, hence --no-sandbox; it is for this project's own pages.",
+    "# Its own software Vulkan driver is not found where these variables name another.",
+    "unset VK_DRIVER_FILES VK_ICD_FILENAMES",
+  ],
+  options: "--no-sandbox ",
+  check: () => ["--headless", "--disable-gpu", "--dump-dom", "data:text/html,<p>roentgen</p>"],
+};
+
+/** @type {Browser} */
+export const firefox = {
+  name: "Firefox",
+  variable: "ROENTGEN_FIREFOX",
+  command: "firefox-esr",
+  oldest: 141,
+  installed: [
+    "/usr/bin/firefox-esr",
+    "/usr/bin/firefox",
+    "/Applications/Firefox.app/Contents/MacOS/firefox",
+    "C:\\Program Files\\Mozilla Firefox\\firefox.exe",
+  ],
+  packages: ["firefox-esr"],
+  program: () => "usr/lib/firefox-esr/firefox-esr",
+  launch: [],
+  options: "",
+  check: (scratch) => ["--headless", "--no-remote", "--profile", scratch, "--screenshot", join(scratch, "page.png"), "data:text/html,<p>roentgen</p>"],
+};
 
 // Shell scripts for a desktop session that a headless browser never calls; their dependencies are half of the download.
 const notNeeded = ["x11-utils", "xdg-utils"];
 
-const browserFolder = () => join(cacheFolder(), "chromium");
+/** @param {Browser} browser */
+const folderOf = (browser) => join(cacheFolder(), browser.command);
 
 /**
+ * @param {Browser} browser
  * @param {{ apt?: AptSession }} options  apt: a session to share with other downloads; the caller closes it
- * @returns {Promise<string>}  the path of an executable for playwright
+ * @returns {Promise<string>}  the path of an executable
  * @throws {SetupError} where there is none and none can be had, with what to do
  */
-export async function ensureChromium({ apt } = {}) {
-  const chosen = process.env.ROENTGEN_CHROMIUM ?? "";
+export async function ensureBrowser(browser, { apt } = {}) {
+  const { name, variable, installed } = browser;
+  const chosen = process.env[variable] ?? "";
   if (chosen !== "" && chosen !== "private") {
     if (existsSync(chosen)) return chosen;
-    throw new SetupError(`ROENTGEN_CHROMIUM=${chosen}: there is no such file`);
+    throw new SetupError(`${variable}=${chosen}: there is no such file`);
   }
-  const system = installed.find((path) => existsSync(path));
-  if (system && chosen !== "private") return system;
-  const copies = list(browserFolder()).filter((path) => basename(path).startsWith(copyName(""))).map((path) => join(path, "chromium"));
-  for (const copy of copies) {
-    if ((await runQuietly(copy, ["--version"])).code === 0) return copy;
+  const system = chosen === "private" ? [] : installed.filter((path) => existsSync(path));
+  const copies = list(folderOf(browser)).filter((path) => basename(path).startsWith(copyName(""))).map((path) => join(path, browser.command));
+  for (const path of [...system, ...copies]) {
+    if ((await versionOf(path)) >= browser.oldest) return path;
   }
 
-  if (!hasApt()) throw new SetupError("no Chromium or Chrome for the browser tests. Install one, or set ROENTGEN_CHROMIUM to its path.");
-  const command = "apt-get update && apt-get install -y --no-install-recommends chromium";
-  if (installForbidden()) throw new SetupError(`no Chromium for the browser tests, and ROENTGEN_NO_INSTALL forbids fetching one. Run:\n  sudo sh -c '${command}'`);
+  if (!hasApt()) throw new SetupError(`no ${name} for the browser tests. Install one, or set ${variable} to its path.`);
+  const command = `apt-get update && apt-get install -y --no-install-recommends ${browser.command}`;
+  if (installForbidden()) throw new SetupError(`no ${name} for the browser tests, and ROENTGEN_NO_INSTALL forbids fetching one. Run:\n  sudo sh -c '${command}'`);
   const session = apt ?? new AptSession();
   try {
-    return await fetchChromium(session);
+    return await fetchCopy(browser, session);
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
-    if (process.getuid?.() !== 0) throw new SetupError(`${error.message}\nTo install Chromium instead, run:\n  sudo sh -c '${command}'`);
+    if (process.getuid?.() !== 0) throw new SetupError(`${error.message}\nTo install ${name} instead, run:\n  sudo sh -c '${command}'`);
     say(`${error.message}`);
-    say(`installing Debian's chromium on the system instead: ${command}`);
+    say(`installing ${name} on the system instead: ${command}`);
     const { code, output } = await runQuietly("sh", ["-c", command], { env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } });
-    if (code !== 0) throw new SetupError(`apt-get install chromium failed:\n${output.slice(-2000)}`);
-    return "/usr/bin/chromium";
+    if (code !== 0) throw new SetupError(`apt-get install ${browser.command} failed:\n${output.slice(-2000)}`);
+    return `/usr/bin/${browser.command}`;
   } finally {
     if (!apt) await session.close();
   }
 }
 
-/** @param {AptSession} session */
-async function fetchChromium(session) {
-  const folder = browserFolder();
-  say(`no Chromium on this machine: fetching one for the browser tests into ${folder}; nothing is installed on the system`);
+/**
+ * The first number of what a browser calls itself; NaN if it does not run.
+ *
+ * @param {string} path
+ */
+async function versionOf(path) {
+  if (process.platform === "win32") return Infinity; // asked for its version there, a browser opens a window
+  const { code, stdout } = await runQuietly(path, ["--version"]);
+  return code === 0 ? Number.parseInt(/\d+/.exec(stdout)?.[0] ?? "", 10) : NaN;
+}
+
+/**
+ * @param {Browser} browser
+ * @param {AptSession} session
+ */
+async function fetchCopy(browser, session) {
+  const folder = folderOf(browser);
+  say(`no ${browser.name} on this machine: fetching one for the browser tests into ${folder}; nothing is installed on the system`);
   const apt = await session.open();
-  const name = (await apt.candidate("chromium-headless-shell")) === "" ? "chromium" : "chromium-headless-shell";
+  let name = "";
+  for (const candidate of browser.packages) name ||= (await apt.candidate(candidate)) && candidate;
+  if (name === "") throw new SetupError(`apt offers no ${browser.packages.join(" or ")}`);
   const packages = await apt.resolve([name], { assume: notNeeded });
   const version = packages.find((p) => p.name === name)?.version;
-  if (!version) throw new SetupError(`apt offers no ${name} to unpack`);
+  if (!version || Number.parseInt(version, 10) < browser.oldest) throw new SetupError(`apt offers ${name} ${version ?? ""}, and WebGPU wants ${browser.name} ${browser.oldest} or later`);
   announce(packages);
   const unpacked = await apt.unpack(packages);
   const final = join(folder, copyName(version));
-  const program = join(unpacked, "usr/lib/chromium", name);
-  if (!existsSync(program)) throw new SetupError(`the package ${name} ${version} holds no program where it was looked for`);
+  if (!existsSync(join(unpacked, browser.program(name)))) throw new SetupError(`the package ${name} ${version} holds no program where it was looked for`);
   // The launcher and the font list name absolute paths, so they are written for where the folder will be.
-  writeLauncher(unpacked, final, name);
+  writeLauncher(unpacked, final, browser, browser.program(name));
   mkdirSync(folder, { recursive: true });
   rmSync(final, { recursive: true, force: true });
   renameSync(unpacked, final);
-  const launcher = join(final, "chromium");
-  const check = await runQuietly(launcher, ["--headless", "--disable-gpu", "--dump-dom", "data:text/html,<p>roentgen</p>"], { timeoutMs: 60_000 });
-  if (check.code !== 0 || !check.stdout.includes("roentgen")) {
+  const launcher = join(final, browser.command);
+  const scratch = mkdtempSync(join(tmpdir(), "roentgen-browser-"));
+  const check = await runQuietly(launcher, [...browser.check(scratch)], { timeoutMs: 60_000 });
+  const works = check.code === 0 && (check.stdout.includes("roentgen") || existsSync(join(scratch, "page.png")));
+  rmSync(scratch, { recursive: true, force: true });
+  if (!works) {
     rmSync(final, { recursive: true, force: true });
-    throw new SetupError(`the unpacked Chromium does not run:\n${check.output.trim().split("\n").slice(-5).join("\n")}`);
+    throw new SetupError(`the unpacked ${browser.name} does not run:\n${check.output.trim().split("\n").slice(-5).join("\n")}`);
   }
   return launcher;
 }
@@ -93,9 +163,10 @@ async function fetchChromium(session) {
 /**
  * @param {string} unpacked  where the packages are
  * @param {string} final     where they will be
- * @param {string} program   the browser's name in usr/lib/chromium
+ * @param {Browser} browser
+ * @param {string} program   the browser's path there
  */
-function writeLauncher(unpacked, final, program) {
+function writeLauncher(unpacked, final, browser, program) {
   const folders = ["usr/lib", "lib"].flatMap((lib) => {
     const triplets = list(join(unpacked, lib)).filter((path) => /-linux-gnu/.test(basename(path)));
     return triplets.flatMap((path) => [path, ...list(path).filter((inner) => statSync(inner).isDirectory() && list(inner).some((file) => /\/lib[^/]*\.so/.test(file)))]);
@@ -114,14 +185,12 @@ function writeLauncher(unpacked, final, program) {
   writeFileSync(join(unpacked, "fonts.conf"), fonts.join("\n"));
   const launcher = [
     "#!/bin/sh",
-    "# An unpacked browser has no setuid sandbox, hence --no-sandbox; it is for this project's own pages.",
-    "# Its own software Vulkan driver is not found where these variables name another.",
-    "unset VK_DRIVER_FILES VK_ICD_FILENAMES",
+    ...browser.launch,
     `export LD_LIBRARY_PATH="${libraries}\${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"`,
     `export FONTCONFIG_FILE="${final}/fonts.conf"`,
-    `exec "${final}/usr/lib/chromium/${program}" --no-sandbox "$@"`,
+    `exec "${final}/${program}" ${browser.options}"$@"`,
     "",
   ];
-  writeFileSync(join(unpacked, "chromium"), launcher.join("\n"));
-  chmodSync(join(unpacked, "chromium"), 0o755);
+  writeFileSync(join(unpacked, browser.command), launcher.join("\n"));
+  chmodSync(join(unpacked, browser.command), 0o755);
 }

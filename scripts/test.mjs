@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build, checkNode, ensureDependencies, main } from "./bootstrap.mjs";
-import { ensureChromium } from "./browser.mjs";
+import { chromium, ensureBrowser, firefox } from "./browser.mjs";
 import { runForeground, runQuietly } from "./children.mjs";
 import { ensureDriver } from "./driver.mjs";
 import { SetupError, root, say } from "./places.mjs";
@@ -33,18 +33,17 @@ async function test(args) {
   try {
     const driver = await ensureDriver({ apt });
     say(`testing on ${driver.adapter.description || driver.adapter.device}`);
-    const chromium = await ensureChromium({ apt }).catch((error) => {
-      // Whoever asks for some of the tests may not need a browser; those that do will say so.
-      if (!(error instanceof SetupError) || args.length === 0) throw error;
-      say(error.message);
-      return undefined;
-    });
+    // Whoever asks for some of the tests may not need a browser; those that do will say so. Only CI insists on two.
+    const browsers = {
+      ROENTGEN_CHROMIUM: await ensureBrowser(chromium, { apt }).catch(sayUnless(args.length === 0)),
+      ROENTGEN_FIREFOX: await ensureBrowser(firefox, { apt }).catch(sayUnless(args.length === 0 && process.env.CI === "true")),
+    };
     await apt.close();
     const json = join(output, "report.json");
     const vitest = [join(root, "node_modules/vitest/vitest.mjs"), "run", "--reporter=default", "--reporter=json", `--outputFile.json=${json}`];
     const exitCode = await runForeground(process.execPath, [...vitest, ...args], {
       cwd: root,
-      env: { ...process.env, ...driver.env, ROENTGEN_REQUIRE_GPU: "1", ...(chromium ? { ROENTGEN_CHROMIUM: chromium } : {}) },
+      env: { ...process.env, ...driver.env, ROENTGEN_REQUIRE_GPU: "1", ...browsers },
     });
     return summarize(existsSync(json) ? JSON.parse(readFileSync(json, "utf8")) : undefined, exitCode);
   } finally {
@@ -52,6 +51,13 @@ async function test(args) {
     rmSync(output, { recursive: true, force: true });
   }
 }
+
+/** What to do with a failure to set something up: it is said, unless it is essential. */
+const sayUnless = (/** @type {boolean} */ essential) => (/** @type {unknown} */ error) => {
+  if (!(error instanceof SetupError) || essential) throw error;
+  say(error.message);
+  return undefined;
+};
 
 /** The tests, benchmarks and scripts at the top level, which belong to no workspace. */
 async function typecheckRoot() {

@@ -1,18 +1,16 @@
 // The engine and the page in a real browser, on its software adapter.
 
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { convertFile } from "@roentgen/checkpoints/node";
-import { demoFolder, demoSource } from "@roentgen/data/node";
-import { openDevice } from "@roentgen/gpu/node";
+import { demoFolder } from "@roentgen/data/node";
 import type { ProfileReport, Report } from "@roentgen/runner";
-import type { OpCase } from "@roentgen/tensor/testing";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Checks } from "../apps/web/src/checks.ts";
 import { browserPath, hasBrowser, serveSite, type Site, type Visit } from "./shared/browser-page.ts";
-import { shortFineTune } from "./shared/short-fine-tune.ts";
+import { expectEveryCase, expectSameFineTuning } from "./shared/same-as-node.ts";
 
 declare global {
   interface Window {
@@ -20,10 +18,6 @@ declare global {
   }
 }
 
-/** Relative difference of the losses of ten steps; short-fine-tune.ts says what it was chosen for. */
-const lossTolerance = 1e-4;
-
-const opsFolder = join(import.meta.dirname, "../packages/tensor/src/ops");
 /** Screenshots of the last run, to look at. */
 const pictures = join(tmpdir(), "roentgen-screenshots");
 
@@ -53,12 +47,7 @@ describe.skipIf(!hasBrowser)("in a browser", () => {
     const visit = await checks();
     const reports = await visit.page.evaluate(() => (window.checks as Checks).runCases());
     await visit.close();
-    expect(reports.flatMap((report) => report.problems)).toEqual([]);
-    const inNode: Record<string, number> = {};
-    for (const file of readdirSync(opsFolder).filter((name) => name.endsWith(".cases.ts"))) {
-      inNode[file] = ((await import(join(opsFolder, file))) as { cases: readonly OpCase[] }).cases.length;
-    }
-    expect(Object.fromEntries(reports.map((report) => [report.file, report.cases]))).toEqual(inNode);
+    await expectEveryCase(reports);
   });
 
   it("measured kernels are remembered", { timeout: 120_000 }, async () => {
@@ -74,13 +63,7 @@ describe.skipIf(!hasBrowser)("in a browser", () => {
     const visit = await checks();
     const there = await visit.page.evaluate(() => (window.checks as Checks).fineTune());
     await visit.close();
-    const device = await openDevice();
-    const here = await shortFineTune(device, demoSource("plane")).finally(() => device.close());
-    expect(there.info).toMatchObject({ platform: "browser", software: true });
-    expect(there.losses).toHaveLength(10);
-    const relative = (a: number, b: number) => Math.abs(a - b) / Math.abs(b);
-    const apart = [...here.losses.map((loss, i) => relative(there.losses[i] ?? NaN, loss)), relative(there.validationLoss, here.validationLoss)];
-    expect(apart.filter((difference) => !(difference <= lossTolerance)), `differences: ${apart.map((d) => d.toExponential(1)).join(" ")}`).toEqual([]);
+    await expectSameFineTuning(there);
   });
 
   it("the page trains, shows what it does, stops, and hands over its report and its model", { timeout: 300_000 }, async () => {

@@ -10,19 +10,24 @@ import { shortFineTune } from "../../../test/shared/short-fine-tune.ts";
 
 const modules = import.meta.glob<{ readonly cases: readonly OpCase[] }>("../../../packages/tensor/src/ops/*.cases.ts", { eager: true });
 
-/** Every case of every op, file by file. A file has a device of its own: an error that loses it ends with the file. */
-async function runCases(): Promise<CaseReport[]> {
-  const reports: CaseReport[] = [];
-  for (const [path, { cases }] of Object.entries(modules)) {
-    const device = await openDevice();
-    const problems: string[] = [];
-    const began = performance.now();
-    for (const test of cases) {
-      problems.push(...(await runCase(device, test).catch((error: unknown) => [`${test.name}: ${error instanceof Error ? `${error.name}: ${error.message}` : error}`])));
-    }
-    device.close();
-    reports.push({ file: path.slice(path.lastIndexOf("/") + 1), cases: cases.length, timeMs: performance.now() - began, problems });
+/** Every case of an op, on a device of their own: an error that loses it ends with the file. */
+async function runFile(path: string, cases: readonly OpCase[]): Promise<CaseReport> {
+  const device = await openDevice();
+  const problems: string[] = [];
+  const began = performance.now();
+  for (const test of cases) {
+    problems.push(...(await runCase(device, test).catch((error: unknown) => [`${test.name}: ${error instanceof Error ? `${error.name}: ${error.message}` : error}`])));
   }
+  device.close();
+  return { file: path.slice(path.lastIndexOf("/") + 1), cases: cases.length, timeMs: performance.now() - began, problems };
+}
+
+async function runCases(atOnce = 1): Promise<CaseReport[]> {
+  const [reports, waiting] = [[] as CaseReport[], Object.entries(modules)];
+  const work = async () => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) reports.push(await runFile(next[0], next[1].cases));
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
   return reports;
 }
 
