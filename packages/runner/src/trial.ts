@@ -268,8 +268,7 @@ export class Trial {
   async #validate(hooks: TrialHooks): Promise<number> {
     let [total, images] = [0, 0];
     const shown = spread(this.#spec.dataset.split("val").length, shownCount);
-    for (const batch of this.#batches("val")) {
-      const logits = await this.#evaluate.run(batch.images).floats();
+    for await (const { batch, logits } of this.#evaluated("val")) {
       total += batch.count * hostLoss(logits, targetOf(batch), batch.count, logits.length / this.#evaluationBatch, this.#spec.task);
       images += batch.count;
       this.#show(hooks, "val", batch, logits, (i) => shown.has(i));
@@ -295,8 +294,7 @@ export class Trial {
     const sums = new Float64Array(samples.length * classes.length);
     const views = task.tenCrop ? Array.from({ length: TEN }, (_, k) => tenCropView(task.size, k)) : [resizeTo(task.size)];
     for (const view of views) {
-      for (const batch of this.#batches("test", { view })) {
-        const logits = await this.#evaluate.run(batch.images).floats();
+      for await (const { batch, logits } of this.#evaluated("test", view)) {
         if (view === views[0]) this.#show(hooks, "test", batch, logits);
         const probabilities = probabilitiesOf(logits.subarray(0, batch.count * classes.length), classes.length, kind === "multiclass");
         for (const [row, index] of batch.indices.entries()) {
@@ -319,8 +317,7 @@ export class Trial {
     const meter = new OverlapMeter();
     const examples: MaskExample[] = [];
     const pixels = task.size * task.size;
-    for (const batch of this.#batches("test")) {
-      const logits = await this.#evaluate.run(batch.images).floats();
+    for await (const { batch, logits } of this.#evaluated("test")) {
       this.#show(hooks, "test", batch, logits);
       const probabilities = probabilitiesOf(logits, 1, false);
       for (const [row, index] of batch.indices.entries()) {
@@ -340,6 +337,18 @@ export class Trial {
     const { kind, classes } = dataset.task;
     const images = predictedImages(batch, logits, dataset.split(split), kind, size, wanted);
     if (images.length > 0) predictions({ trial: this.name, split, kind, classes, size, images });
+  }
+
+  /** Batches with their logits. The next is under way before one is handed out: the device computes while the host counts and draws the batch after it. */
+  async *#evaluated(split: SplitName, view?: View): AsyncGenerator<{ batch: Batch; logits: Float32Array }, void, undefined> {
+    let waiting: { batch: Batch; logits: Promise<Float32Array> } | null = null;
+    for (const batch of this.#batches(split, view ? { view } : {})) {
+      const logits = this.#evaluate.run(batch.images).floats();
+      logits.catch(() => undefined); // told to whoever awaits it, if the one before it has not failed
+      if (waiting) yield { batch: waiting.batch, logits: await waiting.logits };
+      waiting = { batch, logits };
+    }
+    if (waiting) yield { batch: waiting.batch, logits: await waiting.logits };
   }
 
   #batches(split: SplitName, { epoch = 0, start = 0, view }: { epoch?: number; start?: number; view?: View } = {}): Iterable<Batch> {
