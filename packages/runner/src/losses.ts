@@ -1,6 +1,8 @@
 // The task's loss, twice: on the device as a step records it, and in float64 on the host for validation, where a batch may be
 // padded and only its first `rows` count. Definitions: benchmark protocol 5.2.
 
+import type { TypedArray } from "@roentgen/core";
+import type { Batch } from "@roentgen/data";
 import { bceWithLogits, crossEntropy, dice, sigmoid, add, type Tensor } from "@roentgen/tensor";
 import type { TaskConfig } from "./config.ts";
 
@@ -70,4 +72,11 @@ function hostDice(logits: Float32Array, target: ArrayLike<number>, n: number): n
     actual += y;
   }
   return 1 - (2 * both + 1) / (predicted + actual + 1);
+}
+
+/** What a batch is compared with: labels or masks. */
+export function targetOf({ labels, masks }: Batch): TypedArray & ArrayLike<number> {
+  const target = labels ?? masks;
+  if (!target) throw new Error("internal: a batch without labels and masks.");
+  return target;
 }

@@ -3,20 +3,17 @@
 // again to look for a NaN, passes through the same bits.
 
 import { NonFiniteError, type StateDict, type TypedArray } from "@roentgen/core";
-import { type Batch, batchCount, batches, classificationAugment, type Dataset, resizeTo, segmentationAugment, type SplitName, type Step as View, TEN, tenCropView } from "@roentgen/data";
+import { type Batch, batchCount, batches, classificationAugment, type Dataset, resizeTo, segmentationAugment, type Step as View } from "@roentgen/data";
 import { type Buffer, type Device, firstNonFinite } from "@roentgen/gpu";
-import { OverlapMeter } from "@roentgen/metrics";
 import { dispose, LossScale, memoryOf, Pass, type Schedule, stateDict } from "@roentgen/nn";
-import { backward, imageToFloat, noGrad, record, Ring, spec, type Step, type Tensor } from "@roentgen/tensor";
+import { backward, imageToFloat, record, Ring, spec, type Step, type Tensor } from "@roentgen/tensor";
 import { type AnyOptimizer, buildModel, buildOptimizer, buildSchedule, type Model } from "./build-model.ts";
 import type { TaskConfig } from "./config.ts";
+import { Evaluation, type Watcher } from "./evaluation.ts";
 import type { Listener } from "./events.ts";
 import { inputOf, type LoadedInit } from "./inits.ts";
-import { hostLoss, lossOf } from "./losses.ts";
-import { maskExample } from "./mask-example.ts";
-import { predictedImages, type Predictions, spread } from "./predictions.ts";
-import type { EpochRecord, MaskExample, Scores, TrialResult } from "./results.ts";
-import { classificationScores, probabilitiesOf, segmentationScores } from "./scores.ts";
+import { lossOf, targetOf } from "./losses.ts";
+import type { EpochRecord, TrialResult } from "./results.ts";
 import type { Progress, TrialState } from "./trial-state.ts";
 
 export interface TrialSpec {
@@ -29,22 +26,15 @@ export interface TrialSpec {
   readonly dataset: Dataset;
 }
 
-export interface TrialHooks {
+export interface TrialHooks extends Watcher {
   readonly listener: Listener;
   /** Aborted: stop after the step under way. */
   readonly signal: AbortSignal;
   /** Aborted: training ends after the step under way, and the best weights so far are tested. */
   readonly finish?: AbortSignal | undefined;
-  /** Told what the model says of images, as it says it. */
-  readonly predictions?: ((predictions: Predictions) => void) | undefined;
   /** Called at the end of an epoch, and when interrupted: a good moment to write `state()` down. */
   readonly checkpoint: (trial: Trial, reason: "epoch" | "interrupted") => Promise<void>;
 }
-
-/** Masks drawn in the report, from test images all over the split. */
-const exampleCount = 6;
-/** Validation images that a watcher is shown after each epoch. */
-const shownCount = 12;
 
 export class Trial {
   readonly #device: Device;
@@ -59,7 +49,7 @@ export class Trial {
   readonly #train: Step<{ loss: Tensor }>;
   /** Moves the weights, where a batch comes in parts. */
   readonly #update: Step<unknown> | null;
-  readonly #evaluate: Step<Tensor>;
+  readonly #evaluation: Evaluation;
   readonly #memory: readonly Buffer[];
   /** Of a training step that keeps everything. */
   readonly #plainBytes: number;
@@ -85,13 +75,11 @@ export class Trial {
     this.#schedule = buildSchedule(task);
     this.#ring = new Ring(device, 64 * task.accumulate);
     this.#memory = memoryOf(this.#model);
-    const input = inputOf(init);
-    const images = (batch: number) => spec("u8", [batch, task.size, task.size, 3]);
     this.#model.eval();
-    this.#evaluate = record(device, "evaluate", (x) => noGrad(() => this.#pass.forward(imageToFloat(x, input))), [images(this.#evaluationBatch)]);
+    this.#evaluation = new Evaluation(device, trial, this.#pass);
     this.#model.train();
     this.#train = this.#recordTraining();
-    const free = device.freeBytes - this.#evaluate.plan.bytes;
+    const free = device.freeBytes - this.#evaluation.bytes;
     this.#plainBytes = this.#train.plan.bytes;
     if (this.#plainBytes > free) {
       this.#model.checkpoint();
@@ -138,13 +126,9 @@ export class Trial {
     return this.#spec.dataset.task.classes.length;
   }
 
-  get #evaluationBatch(): number {
-    return this.#spec.task.evaluationBatch ?? this.#spec.task.batch;
-  }
-
   /** Compiles all plans. */
   async build(onProgress: (done: number, total: number) => void = () => undefined): Promise<void> {
-    for (const step of [this.#train, this.#evaluate, this.#update]) await step?.build(onProgress);
+    for (const step of [this.#train, this.#evaluation, this.#update]) await step?.build(onProgress);
   }
 
   /** One optimiser step. */
@@ -189,7 +173,7 @@ export class Trial {
     let burst = 1;
     let unread = 0;
     let lastRead = began;
-    for (const batch of this.#batches("train", { epoch, start: this.#step })) {
+    for (const batch of this.#batches(epoch, this.#step)) {
       if (signal.aborted || finish?.aborted) break;
       this.#trainOn(batch);
       this.#step++;
@@ -206,7 +190,7 @@ export class Trial {
     if (unread > 0) await this.#readLosses();
     if (this.#step < this.stepsPerEpoch) return false;
     const trainSeconds = (performance.now() - began) / 1000;
-    const validationLoss = await this.#validate(hooks);
+    const validationLoss = await this.#evaluation.validate(hooks);
     this.#schedule.observe(validationLoss);
     const isBest = validationLoss < this.#bestLoss;
     if (isBest) [this.#bestLoss, this.#bestEpoch, this.#badEpochs, this.#best] = [validationLoss, epoch, 0, await this.#readMemory()];
@@ -245,7 +229,7 @@ export class Trial {
   async #findNonFinite(epoch: number, within: number, history: readonly EpochRecord[]): Promise<string | null> {
     for (let e = 0; e <= epoch; e++) {
       this.#optimizer.rate = history[e]?.rate ?? this.#schedule.rate(e);
-      for (const batch of this.#batches("train", { epoch: e })) {
+      for (const batch of this.#batches(e)) {
         if (e === epoch && batch.index === within) return this.#firstNonFinite(batch);
         this.#trainOn(batch);
       }
@@ -264,98 +248,21 @@ export class Trial {
     return this.#update && firstNonFinite(this.#device, this.#update.plan, []);
   }
 
-  /** Mean over images of the batches' losses, each batch weighted by its size. */
-  async #validate(hooks: TrialHooks): Promise<number> {
-    let [total, images] = [0, 0];
-    const shown = spread(this.#spec.dataset.split("val").length, shownCount);
-    for await (const { batch, logits } of this.#evaluated("val")) {
-      total += batch.count * hostLoss(logits, targetOf(batch), batch.count, logits.length / this.#evaluationBatch, this.#spec.task);
-      images += batch.count;
-      this.#show(hooks, "val", batch, logits, (i) => shown.has(i));
-    }
-    return total / images;
+  /** Training batches of an epoch, in the order and as the seed draws them. */
+  #batches(epoch: number, start = 0): Iterable<Batch> {
+    const { dataset, task, seed } = this.#spec;
+    return batches(dataset, "train", { batch: task.batch, size: task.size, seed, epoch, start, augment: augmentOf(task), shuffle: true, dropLast: true });
   }
 
   async #test(hooks: TrialHooks): Promise<TrialResult> {
-    const { name, taskName, initName, seed, dataset } = this.#spec;
+    const { name, taskName, initName, seed } = this.#spec;
     this.#writeMemory(this.#best);
-    const tested = dataset.task.kind === "mask" ? await this.#testMasks(hooks) : await this.#testClasses(hooks);
+    const tested = await this.#evaluation.test(hooks);
     return {
       name, task: taskName, init: initName, seed, epochs: this.#epochs, bestEpoch: this.#bestEpoch, steps: this.#losses.length,
       losses: this.#losses, model: null, seconds: this.#seconds, memory: { trainingBytes: this.training.bytes, checkpointing: this.training.checkpointing }, ...tested,
       headline: tested.scores.kind === "classification" ? tested.scores.meanAuc : tested.scores.dicePooled,
     };
-  }
-
-  async #testClasses(hooks: TrialHooks): Promise<Pick<TrialResult, "predictions" | "examples"> & { scores: Scores }> {
-    const { dataset, task } = this.#spec;
-    const { kind, classes } = dataset.task;
-    const samples = dataset.split("test");
-    const sums = new Float64Array(samples.length * classes.length);
-    const views = task.tenCrop ? Array.from({ length: TEN }, (_, k) => tenCropView(task.size, k)) : [resizeTo(task.size)];
-    for (const view of views) {
-      for await (const { batch, logits } of this.#evaluated("test", view)) {
-        if (view === views[0]) this.#show(hooks, "test", batch, logits);
-        const probabilities = probabilitiesOf(logits.subarray(0, batch.count * classes.length), classes.length, kind === "multiclass");
-        for (const [row, index] of batch.indices.entries()) {
-          for (let c = 0; c < classes.length; c++) sums[index * classes.length + c] = (sums[index * classes.length + c] ?? 0) + (probabilities[row * classes.length + c] ?? NaN) / views.length;
-        }
-      }
-    }
-    const labels = samples.map((s) => s.labels);
-    return {
-      scores: classificationScores(sums, labels, classes, kind === "multiclass"),
-      predictions: { files: samples.map((s) => s.file), labels, probabilities: samples.map((_, i) => Array.from(sums.subarray(i * classes.length, (i + 1) * classes.length))) },
-      examples: [],
-    };
-  }
-
-  async #testMasks(hooks: TrialHooks): Promise<Pick<TrialResult, "predictions" | "examples"> & { scores: Scores }> {
-    const { dataset, task } = this.#spec;
-    const samples = dataset.split("test");
-    const chosen = spread(samples.length, exampleCount);
-    const meter = new OverlapMeter();
-    const examples: MaskExample[] = [];
-    const pixels = task.size * task.size;
-    for await (const { batch, logits } of this.#evaluated("test")) {
-      this.#show(hooks, "test", batch, logits);
-      const probabilities = probabilitiesOf(logits, 1, false);
-      for (const [row, index] of batch.indices.entries()) {
-        const prediction = probabilities.subarray(row * pixels, (row + 1) * pixels);
-        const truth = (batch.masks ?? new Float32Array()).subarray(row * pixels, (row + 1) * pixels);
-        const { dice } = meter.add(prediction, truth);
-        const image = batch.images.subarray(3 * row * pixels, 3 * (row + 1) * pixels);
-        if (chosen.has(index)) examples.push(maskExample(samples[index]?.file ?? "", task.size, { image, truth, prediction, dice }));
-      }
-    }
-    return { scores: segmentationScores(meter), predictions: null, examples };
-  }
-
-  #show({ predictions }: TrialHooks, split: Predictions["split"], batch: Batch, logits: Float32Array, wanted: (index: number) => boolean = () => true): void {
-    if (!predictions) return;
-    const { dataset, task: { size } } = this.#spec;
-    const { kind, classes } = dataset.task;
-    const images = predictedImages(batch, logits, dataset.split(split), kind, size, wanted);
-    if (images.length > 0) predictions({ trial: this.name, split, kind, classes, size, images });
-  }
-
-  /** Batches with their logits. The next is under way before one is handed out: the device computes while the host counts and draws the batch after it. */
-  async *#evaluated(split: SplitName, view?: View): AsyncGenerator<{ batch: Batch; logits: Float32Array }, void, undefined> {
-    let waiting: { batch: Batch; logits: Promise<Float32Array> } | null = null;
-    for (const batch of this.#batches(split, view ? { view } : {})) {
-      const logits = this.#evaluate.run(batch.images).floats();
-      logits.catch(() => undefined); // told to whoever awaits it, if the one before it has not failed
-      if (waiting) yield { batch: waiting.batch, logits: await waiting.logits };
-      waiting = { batch, logits };
-    }
-    if (waiting) yield { batch: waiting.batch, logits: await waiting.logits };
-  }
-
-  #batches(split: SplitName, { epoch = 0, start = 0, view }: { epoch?: number; start?: number; view?: View } = {}): Iterable<Batch> {
-    const { dataset, task, seed } = this.#spec;
-    const training = split === "train";
-    const augment = view ?? (training ? augmentOf(task) : resizeTo(task.size));
-    return batches(dataset, split, { batch: training ? task.batch : this.#evaluationBatch, size: task.size, seed, epoch, start, augment, shuffle: training, dropLast: training });
   }
 
   get #seconds(): number {
@@ -403,19 +310,13 @@ export class Trial {
   dispose(): void {
     this.#train.dispose();
     this.#update?.dispose();
-    this.#evaluate.dispose();
+    this.#evaluation.dispose();
     this.#optimizer.dispose();
     this.#ring.dispose();
     this.#lossScale?.dispose();
     this.#pass.dispose();
     dispose(this.#model);
   }
-}
-
-function targetOf({ labels, masks }: Batch): TypedArray & ArrayLike<number> {
-  const target = labels ?? masks;
-  if (!target) throw new Error("internal: a batch without labels and masks.");
-  return target;
 }
 
 function augmentOf({ augment, size }: TaskConfig): View {
