@@ -2,7 +2,7 @@
 // whose pixels would leave much of the last tile empty, such as the 2 x 2 images at the end of a ResNet. All else is the same.
 //
 // forward     grid: ceil(n p q / 16), ceil(k / 32), 1
-// backward_x  grid: ceil(n ceil(h / stride.x) ceil(w / stride.y) / 16), ceil(c / 32), stride.x stride.y
+// backward_x  grid: ceil(n ceil(h / stride.x) ceil(w / stride.y) / 16), stride.x stride.y, ceil(c / 32)
 
 enable subgroups;
 
@@ -142,8 +142,8 @@ fn dy_at(i: u32) -> vec4f { return wide(dy[i]); } // .images: fn dy_at(i: u32) -
 @compute @workgroup_size(WORKGROUP)
 fn backward_x(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id: vec3u) {
   let lane = id.x;
-  let phase_y = group.z / params.stride.y;
-  let phase_x = group.z % params.stride.y;
+  let phase_y = group.y / params.stride.y;
+  let phase_x = group.y % params.stride.y;
   if (phase_y >= params.input.x || phase_x >= params.input.y) { return; }
   let height = (params.input.x - phase_y + params.stride.x - 1u) / params.stride.x;
   let width = (params.input.y - phase_x + params.stride.y - 1u) / params.stride.y;
@@ -155,7 +155,7 @@ fn backward_x(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id)
   let c4 = params.c / 4u;
   let k4 = params.k / 4u;
   let step = params.kernel.x * params.kernel.y * c4;
-  let column = group.y * 8u + lane;
+  let column = group.z * 8u + lane;
   let first = select(vec4f(), bias[min(column, c4 - 1u)], params.has_bias != 0u);
   var t0 = first; var t1 = first; var t2 = first; var t3 = first;
   var t4 = first; var t5 = first; var t6 = first; var t7 = first;

@@ -2,7 +2,7 @@
 // buffers, tiling, phases and slices these are, with every load a single float.
 //
 // forward          grid: ceil(n p q / 16), ceil(k / 32), 1
-// backward_x       grid: ceil(n ceil(h / stride.x) ceil(w / stride.y) / 16), ceil(c / 32), stride.x stride.y
+// backward_x       grid: ceil(n ceil(h / stride.x) ceil(w / stride.y) / 16), stride.x stride.y, ceil(c / 32)
 // backward_weight  grid: ceil(k / 16), ceil(r s c / 32), slices
 //
 // A lane's four columns lie eight apart. Those of backward_weight are elements of the flattened (r, s, c), each with a tap of its own, so
@@ -107,8 +107,8 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id
 @compute @workgroup_size(WORKGROUP)
 fn backward_x(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id: vec3u) {
   let lane = id.x;
-  let phase_y = group.z / params.stride.y;
-  let phase_x = group.z % params.stride.y;
+  let phase_y = group.y / params.stride.y;
+  let phase_x = group.y % params.stride.y;
   if (phase_y >= params.input.x || phase_x >= params.input.y) { return; }
   let height = (params.input.x - phase_y + params.stride.x - 1u) / params.stride.x;
   let width = (params.input.y - phase_x + params.stride.y - 1u) / params.stride.y;
@@ -118,7 +118,7 @@ fn backward_x(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id)
   let p0 = pixel(min(row + lane, m - 1u), height, width);
   let p1 = pixel(min(row + lane + 8u, m - 1u), height, width);
   let step = params.kernel.x * params.kernel.y * params.c;
-  let column = group.y * 32u + lane;
+  let column = group.z * 32u + lane;
   let columns = min(vec4u(column, column + 8u, column + 16u, column + 24u), vec4u(params.c - 1u));
   let first = select(vec4f(), vec4f(bias[columns.x], bias[columns.y], bias[columns.z], bias[columns.w]), params.has_bias != 0u);
   var t0 = first; var t1 = first; var t2 = first; var t3 = first;

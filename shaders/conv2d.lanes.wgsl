@@ -4,7 +4,7 @@
 // forward          reads x[n,h,w,c], w[k,r,s,c], bias[k], writes y[n,p,q,k]
 //                  grid: ceil(n p q / 32), ceil(k / 32), 1
 // backward_x       reads dy[n,p,q,k], w, bias[c],         writes dx[n,h,w,c]
-//                  grid: ceil(n ceil(h / stride.x) ceil(w / stride.y) / 32), ceil(c / 32), stride.x stride.y
+//                  grid: ceil(n ceil(h / stride.x) ceil(w / stride.y) / 32), stride.x stride.y, ceil(c / 32)
 // backward_weight  reads x, dy,                           writes partial[slices,k,r,s,c]
 //                  grid: ceil(k / 32), r s ceil(c / 32), slices
 //
@@ -17,8 +17,9 @@
 // run at 0.65 of this speed, 16 at 0.88 (conv2d.lanes-few.wgsl, for few pixels), 40 at 0.5.
 // Nothing is packed: w is read in its own layout in all three directions.
 //
-// backward_x sorts input pixels by their remainder modulo the stride (group.z): those of one phase meet the same taps, so no product
-// with an inserted zero is formed, and a phase without taps just writes the bias.
+// backward_x sorts input pixels by their remainder modulo the stride (group.y): those of one phase meet the same taps, so no product
+// with an inserted zero is formed, and a phase without taps just writes the bias. Phases differ in work, and the driver deals each of its
+// threads one run of workgroups, so they come before the columns, which do not.
 //
 // Twins read operands from images: .images both, .image x forward and dy backward, where w is read too seldom to be worth a copy. Of a
 // texel the driver spends 15 instructions a lane instead of 40: it tests coordinates for all lanes at once, fetches 16 bytes and transposes
@@ -199,8 +200,8 @@ fn dy_at(i: u32) -> vec4f { return wide(dy[i]); } // .images: fn dy_at(i: u32) -
 @compute @workgroup_size(WORKGROUP)
 fn backward_x(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) id: vec3u) {
   let lane = id.x;
-  let phase_y = group.z / params.stride.y;
-  let phase_x = group.z % params.stride.y;
+  let phase_y = group.y / params.stride.y;
+  let phase_x = group.y % params.stride.y;
   if (phase_y >= params.input.x || phase_x >= params.input.y) { return; }
   let height = (params.input.x - phase_y + params.stride.x - 1u) / params.stride.x;
   let width = (params.input.y - phase_x + params.stride.y - 1u) / params.stride.y;
@@ -214,7 +215,7 @@ fn backward_x(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id)
   let c4 = params.c / 4u;
   let k4 = params.k / 4u;
   let step = params.kernel.x * params.kernel.y * c4;
-  let column = group.y * 8u + lane;
+  let column = group.z * 8u + lane;
   let first = select(vec4f(), bias[min(column, c4 - 1u)], params.has_bias != 0u);
   var t0 = first; var t1 = first; var t2 = first; var t3 = first;
   var t4 = first; var t5 = first; var t6 = first; var t7 = first;

@@ -66,7 +66,7 @@ function family(name: string, half: boolean, cost: ConvolutionFamily["cost"], ke
       const [down, across] = shape.window.stride;
       const phase = shape.batch * Math.ceil(shape.input[0] / down) * Math.ceil(shape.input[1] / across);
       const { tiles, backwardX } = kernelsFor(dy.device, shape, phase);
-      const grid = [tiles, Math.ceil(shape.c / columns), down * across] as const;
+      const grid = [tiles, down * across, Math.ceil(shape.c / columns)] as const;
       launch(backwardX, { w: weight, bias: bias ?? weight, dy, dx, params: paramsOf(shape, bias !== null, { dy, weight }) }, grid, { flops: flopsOf(shape) });
       return dx;
     },
