@@ -52,12 +52,18 @@ async function test(args) {
   }
 }
 
-/** What to do with a failure to set something up: it is said, unless it is essential. */
-const sayUnless = (/** @type {boolean} */ essential) => (/** @type {unknown} */ error) => {
-  if (!(error instanceof SetupError) || essential) throw error;
-  say(error.message);
-  return undefined;
-};
+/**
+ * What to do with a failure to set something up: it is said, unless it is essential.
+ *
+ * @param {boolean} essential
+ */
+function sayUnless(essential) {
+  return (/** @type {unknown} */ error) => {
+    if (!(error instanceof SetupError) || essential) throw error;
+    say(error.message);
+    return undefined;
+  };
+}
 
 /** The tests, benchmarks and scripts at the top level, which belong to no workspace. */
 async function typecheckRoot() {
