@@ -1,11 +1,11 @@
 import { expect, it } from "vitest";
 import { record, spec } from "../record.ts";
-import { withDevice } from "../testing/check-op.ts";
+import { nativeAdapter, withDevice } from "../testing/check-op.ts";
 import { halved, runCase } from "../testing/op-case.ts";
 import type { Tensor } from "../tensor.ts";
 import { conv2dCase, type Conv2dShape } from "./conv2d.cases.ts";
 import { matrixConvolutionsBy } from "./conv2d-matrix.ts";
-import { emulated, matrixTiles } from "./matrix-units.ts";
+import { emulated, matrixTiles, unitOf } from "./matrix-units.ts";
 import { windowOf } from "./window.ts";
 
 const [large, small] = matrixTiles.map((tile) => (m: number, n: number, k: number) => matrixConvolutionsBy(tile, emulated(m, n, k)));
@@ -46,3 +46,13 @@ withDevice("conv2d by matrices of subgroups", (device) => {
     expect(plan.dispatches.slice(1).map(({ kernel: { name } }) => name)).toEqual([direction === "backwardWeight" ? "sum-slices.forward" : "sum-slices.half.forward"]);
   });
 });
+
+// Mesa's lavapipe has them from version 26 on, GPUs have had them for longer.
+const unit = nativeAdapter && unitOf(nativeAdapter);
+
+withDevice("conv2d by the driver's own matrices", (device) => {
+  const cases = unit ? matrixTiles.flatMap((tile) => shapes.map((shape) => halved(conv2dCase({ ...shape, by: matrixConvolutionsBy(tile, unit) }), (i) => i < 2))) : [];
+  it.each(cases.map((test) => [test.name, test] as const))("agrees with the float64 reference: %s", { timeout: 120_000 }, async (_, test) => {
+    expect(await runCase(device(), test)).toEqual([]);
+  });
+}, { native: true, offered: unit !== null });

@@ -1,10 +1,10 @@
 import { Device } from "@roentgen/gpu";
 import { expect, it } from "vitest";
-import { withDevice } from "../testing/check-op.ts";
+import { nativeAdapter, withDevice } from "../testing/check-op.ts";
 import { halved, runCase } from "../testing/op-case.ts";
 import { matmulCase, type MatmulSizes } from "./matmul.cases.ts";
 import { matrixBy } from "./matmul-matrix.ts";
-import { emulated, matrixTiles } from "./matrix-units.ts";
+import { emulated, matrixTiles, unitOf } from "./matrix-units.ts";
 
 const [large, small] = matrixTiles.map((tile) => (m: number, n: number, k: number) => matrixBy(tile, emulated(m, n, k)));
 const by = small?.(16, 16, 16);
@@ -33,3 +33,13 @@ withDevice("matmul by matrices of subgroups", (device) => {
     if (info.features.includes("shader-f16")) expect(await runCase(wide, halved(matmulCase({ m: 68, k: 36, n: 72, by })))).toEqual([]);
   });
 });
+
+// Mesa's lavapipe has them from version 26 on, GPUs have had them for longer.
+const unit = nativeAdapter && unitOf(nativeAdapter);
+
+withDevice("matmul by the driver's own matrices", (device) => {
+  const cases = unit ? matrixTiles.flatMap((tile) => sizes.map((size) => halved(matmulCase({ ...size, by: matrixBy(tile, unit) })))) : [];
+  it.each(cases.map((test) => [test.name, test] as const))("agrees with the float64 reference: %s", { timeout: 120_000 }, async (_, test) => {
+    expect(await runCase(device(), test)).toEqual([]);
+  });
+}, { native: true, offered: unit !== null });

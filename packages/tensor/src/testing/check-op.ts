@@ -1,7 +1,7 @@
 // What an op's test file calls. Only this file knows vitest, Node and fast-check: the cases themselves also run in a browser.
 
 import type { Device } from "@roentgen/gpu";
-import { openDevice } from "@roentgen/gpu/node";
+import { adapterInfo, openDevice } from "@roentgen/gpu/node";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type OpCase, runCase, withoutHalf } from "./op-case.ts";
@@ -12,12 +12,21 @@ const present = await openDevice().then((device) => (device.close(), true), (err
   return false;
 });
 
+/** What the adapter offers in Dawn's native mode, features that are not in the standard among it. */
+export const nativeAdapter = present ? await adapterInfo({ native: true }) : null;
+
+export interface WithDevice {
+  readonly native?: boolean;
+  /** Whether the adapter offers what these tests are about; they say skipped where not. */
+  readonly offered?: boolean;
+}
+
 /** Runs tests with a device of their own; without an adapter they say skipped, or fail where ROENTGEN_REQUIRE_GPU=1. */
-export function withDevice(name: string, tests: (device: () => Device) => void): void {
-  describe.skipIf(!present)(name, () => {
+export function withDevice(name: string, tests: (device: () => Device) => void, { native = false, offered = true }: WithDevice = {}): void {
+  describe.skipIf(!present || !offered)(name, () => {
     let device: Device | undefined;
     beforeAll(async () => {
-      device = await openDevice();
+      device = await openDevice({ native });
     });
     afterAll(() => device?.close());
     tests(() => device as Device);
