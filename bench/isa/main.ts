@@ -56,8 +56,9 @@ export function compiled(wanted: Wanted, gpu: string): { readonly adapter: strin
     closeSync(stderr);
     const listing = readFileSync(listingFile, "utf8");
     if (child.status !== 0) {
+      if (/RADV_FORCE_FAMILY=<family> has been removed/.test(listing)) throw new ConfigError("this Mesa's driver for AMD no longer compiles for a GPU that is not there. Mesa 25.0 does: take libvulkan_radeon.so of it (LD_LIBRARY_PATH names its folder).");
       const said = listing.split("\n").filter((line) => /Error|Unknown family|no WebGPU adapter/.test(line)).slice(-3).join("; ");
-      throw new ConfigError(`nothing was compiled for "${gpu}": ${said || `the process ended with ${child.status ?? child.signal}`}. It needs Mesa 25 or later with libvulkan_radeon.so, and a GPU that Mesa knows by this name.`);
+      throw new ConfigError(`nothing was compiled for "${gpu}": ${said || `the process ended with ${child.status ?? child.signal}`}. It needs libvulkan_radeon.so of Mesa 25, and a GPU that Mesa knows by this name.`);
     }
     return { ...(JSON.parse(child.stdout) as { adapter: string; device: string; dispatches: number }), kernels: kernelsOf(listing) };
   } finally {
