@@ -99,8 +99,9 @@ export async function ensureBrowser(browser, { apt } = {}) {
   const command = `apt-get update && apt-get install -y --no-install-recommends ${browser.command}`;
   if (installForbidden()) throw new SetupError(`no ${name} for the browser tests, and ROENTGEN_NO_INSTALL forbids fetching one. Run:\n  sudo sh -c '${command}'`);
   const session = apt ?? new AptSession();
+  let copy;
   try {
-    return await fetchCopy(browser, session);
+    copy = await fetchCopy(browser, session);
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
     if (process.getuid?.() !== 0) throw new SetupError(`${error.message}\nTo install ${name} instead, run:\n  sudo sh -c '${command}'`);
@@ -112,6 +113,8 @@ export async function ensureBrowser(browser, { apt } = {}) {
   } finally {
     if (!apt) await session.close();
   }
+  if (!copy) throw new SetupError(`apt offers no ${name} of version ${browser.oldest} or later, the first with WebGPU. Install one for the browser tests, or set ${variable} to its path.`);
+  return copy;
 }
 
 /**
@@ -128,17 +131,18 @@ async function versionOf(path) {
 /**
  * @param {Browser} browser
  * @param {AptSession} session
+ * @returns {Promise<string | null>}  the launcher; null where apt has no such browser, or one without WebGPU
  */
 async function fetchCopy(browser, session) {
   const folder = folderOf(browser);
-  say(`no ${browser.name} on this machine: fetching one for the browser tests into ${folder}; nothing is installed on the system`);
   const apt = await session.open();
   let name = "";
-  for (const candidate of browser.packages) name ||= (await apt.candidate(candidate)) && candidate;
-  if (name === "") throw new SetupError(`apt offers no ${browser.packages.join(" or ")}`);
+  for (const candidate of browser.packages) name ||= Number.parseInt(await apt.candidate(candidate), 10) >= browser.oldest ? candidate : "";
+  if (name === "") return null;
+  say(`no ${browser.name} on this machine: fetching one for the browser tests into ${folder}; nothing is installed on the system`);
   const packages = await apt.resolve([name], { assume: notNeeded });
   const version = packages.find((p) => p.name === name)?.version;
-  if (!version || Number.parseInt(version, 10) < browser.oldest) throw new SetupError(`apt offers ${name} ${version ?? ""}, and WebGPU wants ${browser.name} ${browser.oldest} or later`);
+  if (!version) throw new SetupError(`apt offers no ${name} to unpack`);
   announce(packages);
   const unpacked = await apt.unpack(packages);
   const final = join(folder, copyName(version));
