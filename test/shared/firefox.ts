@@ -99,7 +99,8 @@ export class Firefox {
     this.#socket.destroy();
     this.#process.kill();
     await ended;
-    rmSync(this.#profile, { recursive: true, force: true });
+    // Its other processes may still be writing there.
+    rmSync(this.#profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   }
 
   #command(name: string, parameters: object): Promise<unknown> {
