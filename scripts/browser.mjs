@@ -22,7 +22,7 @@ import { AptSession, announce, copyName, hasApt } from "./private-apt.mjs";
  * @property {(packageName: string) => string} program  in an unpacked package
  * @property {readonly string[]} launch               lines of the launcher before the browser starts
  * @property {string} options                         the launcher's own for the browser
- * @property {(scratch: string) => readonly string[]} check  arguments of a run that shows that it works
+ * @property {(profile: string, picture: string) => readonly string[]} shoot  arguments of a run that makes a picture of a page
  */
 
 /** @type {Browser} */
@@ -48,7 +48,7 @@ export const chromium = {
     "unset VK_DRIVER_FILES VK_ICD_FILENAMES",
   ],
   options: "--no-sandbox ",
-  check: () => ["--headless", "--disable-gpu", "--dump-dom", "data:text/html,<p>roentgen</p>"],
+  shoot: (profile, picture) => ["--headless", "--disable-gpu", `--user-data-dir=${profile}`, `--screenshot=${picture}`],
 };
 
 /** @type {Browser} */
@@ -67,7 +67,7 @@ export const firefox = {
   program: () => "usr/lib/firefox-esr/firefox-esr",
   launch: [],
   options: "",
-  check: (scratch) => ["--headless", "--no-remote", "--profile", scratch, "--screenshot", join(scratch, "page.png"), "data:text/html,<p>roentgen</p>"],
+  shoot: (profile, picture) => ["--headless", "--no-remote", "--profile", profile, "--screenshot", picture],
 };
 
 // Shell scripts for a desktop session that a headless browser never calls; their dependencies are half of the download.
@@ -154,8 +154,9 @@ async function fetchCopy(browser, session) {
   renameSync(unpacked, final);
   const launcher = join(final, browser.command);
   const scratch = mkdtempSync(join(tmpdir(), "roentgen-browser-"));
-  const check = await runQuietly(launcher, [...browser.check(scratch)], { timeoutMs: 60_000 });
-  const works = check.code === 0 && (check.stdout.includes("roentgen") || existsSync(join(scratch, "page.png")));
+  const picture = join(scratch, "page.png");
+  const check = await runQuietly(launcher, [...browser.shoot(scratch, picture), "data:text/html,<p>roentgen</p>"], { timeoutMs: 60_000 });
+  const works = check.code === 0 && existsSync(picture);
   rmSync(scratch, { recursive: true, force: true });
   if (!works) {
     rmSync(final, { recursive: true, force: true });
