@@ -14,7 +14,7 @@ export const hasFirefox = existsSync(firefoxPath);
 
 if (!hasFirefox && process.env.CI === "true") throw new Error(`no Firefox at ${firefoxPath}: \`npm test\` finds one; else set ROENTGEN_FIREFOX to its path.`);
 
-/** WebGPU is on by default on Windows and macOS, and by these on Linux; the rest keeps a test's Firefox from calling home. */
+/** On Linux WebGPU is off by default, and everywhere on software drivers; the rest keeps a test's Firefox from calling home. */
 const preferences: Readonly<Record<string, boolean | number | string>> = {
   "dom.webgpu.enabled": true,
   "dom.webgpu.workers.enabled": true,
@@ -52,18 +52,18 @@ export class Firefox {
     writeFileSync(join(profile, "user.js"), Object.entries(preferences).map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});\n`).join(""));
     // Without a home folder of the user's own Firefox does not start.
     const child = spawn(firefoxPath, ["--headless", "--no-remote", "--marionette", "--profile", profile, "about:blank"], { stdio: "ignore", env: { ...process.env, HOME: profile } });
-    const portFile = join(profile, "MarionetteActivePort");
-    for (let waited = 0; !existsSync(portFile); waited += 100) {
-      if (child.exitCode !== null || waited > 60_000) throw new Error(`${firefoxPath} did not start`);
-      await sleep(100);
+    try {
+      const socket = connect(await portOf(child, profile), "127.0.0.1");
+      await once(socket, "connect");
+      const firefox = new Firefox(child, profile, socket);
+      await firefox.#command("WebDriver:NewSession", {});
+      await firefox.#command("WebDriver:SetTimeouts", { script: 600_000, pageLoad: 60_000 });
+      await firefox.#command("WebDriver:SetWindowRect", { width: 1280, height: 900 });
+      return firefox;
+    } catch (error) {
+      await end(child, profile);
+      throw error;
     }
-    const socket = connect(Number(readFileSync(portFile, "utf8")), "127.0.0.1");
-    await once(socket, "connect");
-    const firefox = new Firefox(child, profile, socket);
-    await firefox.#command("WebDriver:NewSession", {});
-    await firefox.#command("WebDriver:SetTimeouts", { script: 600_000, pageLoad: 60_000 });
-    await firefox.#command("WebDriver:SetWindowRect", { width: 1280, height: 900 });
-    return firefox;
   }
 
   async goto(url: string): Promise<void> {
@@ -95,12 +95,8 @@ export class Firefox {
   }
 
   async close(): Promise<void> {
-    const ended = this.#process.exitCode === null ? once(this.#process, "exit") : null;
     this.#socket.destroy();
-    this.#process.kill();
-    await ended;
-    // Its other processes may still be writing there.
-    rmSync(this.#profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+    await end(this.#process, this.#profile);
   }
 
   #command(name: string, parameters: object): Promise<unknown> {
@@ -128,4 +124,21 @@ export class Firefox {
       if (Array.isArray(message)) this.#answers.get(message[1])?.([message[2], message[3]]);
     }
   }
+}
+
+/** Where it listens, which it writes into its profile. */
+async function portOf(child: ChildProcess, profile: string): Promise<number> {
+  const file = join(profile, "MarionetteActivePort");
+  for (let waited = 0; waited < 60_000 && child.exitCode === null; waited += 100) {
+    const port = existsSync(file) ? Number(readFileSync(file, "utf8")) : 0;
+    if (port > 0) return port;
+    await sleep(100);
+  }
+  throw new Error(`${firefoxPath} did not start`);
+}
+
+async function end(child: ChildProcess, profile: string): Promise<void> {
+  if (child.exitCode === null && child.kill()) await once(child, "exit");
+  // Its other processes may still be writing there.
+  rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
 }
