@@ -13,7 +13,7 @@ export async function openDevice(options: BrowserOptions = {}): Promise<Device> 
   }
   // Firefox 140 and before have the interface and refuse to use it.
   const adapter = await navigator.gpu.requestAdapter({ powerPreference: "high-performance" }).catch((error: unknown) => {
-    throw new DeviceError(`this browser keeps its WebGPU to itself: ${error instanceof Error ? error.message : error} Use Chrome or Edge 113+, Safari 26+ or Firefox 141+.`);
+    throw new DeviceError(`this browser keeps its WebGPU to itself (${error instanceof Error ? error.message : error}). Use Chrome or Edge 113+, Safari 26+ or Firefox 141+.`);
   });
   if (!adapter) {
     throw new DeviceError("this browser has WebGPU but found no adapter for it. Turn on hardware acceleration, update the graphics driver, or start Chrome with --enable-unsafe-webgpu.");
