@@ -141,6 +141,7 @@ describe("a plan", () => {
   it.each([
     ["lanes", "f32", "resnet50", 8, 64, 500], ["plain", "f32", "resnet50", 8, 64, 500], ["tiled", "f32", "resnet50", 32, 224, 500], ["h200", "f32", "resnet50", 32, 224, 500],
     ["lanes", "mixed", "resnet50", 8, 64, 500], ["plain", "mixed", "resnet50", 8, 224, 500], ["tiled", "mixed", "resnet50", 32, 224, 500], ["h200", "mixed", "resnet50", 32, 224, 500],
+    ["plain", "mixed", "resnet50", 4, 64, 500], ["h200", "mixed", "resnet50", 4, 224, 500], ["h200", "mixed", "resnet50", 16, 224, 500],
     ["lanes", "f32", "unet", 2, 128, 640], ["plain", "f32", "unet", 2, 128, 640],
   ] as const)("of a step by %s kernels in %s of %s, batch %d, %d pixels, takes at most %d dispatches", (adapter, precision, network, batch, size, most) => {
     const plan = trainStep({ adapter, precision, network, batch, size });
