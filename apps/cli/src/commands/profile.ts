@@ -1,5 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
 import { ConfigError } from "@roentgen/core";
+import { writeText } from "@roentgen/core/node";
 import { openDevice } from "@roentgen/gpu/node";
 import {
   adapterName, ceilingText, chromeTrace, compareProfiles, type Comparison, comparisonTables, methodText, mostProfileBytes, parseProfile, profileHtml, type ProfileProgress, type ProfileReport, profileTables, profileWorkload, regressions, type Table, titleOf,
@@ -10,7 +11,6 @@ import { version } from "../program.ts";
 import { progressLine } from "../progress-line.ts";
 import { textTable } from "../text-table.ts";
 import { readTuning } from "../tuning-file.ts";
-import { writeWhole } from "../write-whole.ts";
 
 export interface ProfileOptions {
   readonly train?: boolean;
@@ -44,8 +44,8 @@ export async function profileModel(model: string, options: ProfileOptions): Prom
     const report = await profileWorkload(device, { model, train, batch, size, precision }, { roentgen: version, runtime: `Node ${process.version}`, repeats, onProgress: (stage, done, total) => progress.show(stages[stage], done, total) });
     progress.end();
     const comparison = before && compareProfiles(before, report);
-    if (options.html !== undefined) await writeWhole(options.html, profileHtml(report, comparison));
-    if (options.trace !== undefined) await writeWhole(options.trace, JSON.stringify(chromeTrace(report)));
+    if (options.html !== undefined) await writeText(options.html, profileHtml(report, comparison));
+    if (options.trace !== undefined) await writeText(options.trace, JSON.stringify(chromeTrace(report)));
     process.stdout.write(`${options.json ? JSON.stringify(comparison ? { ...report, comparison } : report, null, 1) : formatProfile(report, { top: options.top, tuned: tuning !== null, comparison })}\n`);
     if (comparison && failIfSlower !== undefined) failOnRegressions(comparison, failIfSlower);
   } finally {

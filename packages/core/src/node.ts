@@ -1,0 +1,1 @@
+export { isAlive, writeText, writeWhole } from "./files.ts";
