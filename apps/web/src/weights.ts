@@ -1,7 +1,7 @@
 // A weight file of any kind, read in the worker by the converter that `roentgen convert` is: nothing of it is executed or uploaded.
 
 import { blobSource, type Conversion, convertContainer, openContainer, readAll, streamSafetensors } from "@roentgen/checkpoints";
-import { CheckpointError, type StateDict } from "@roentgen/core";
+import { CheckpointError } from "@roentgen/core";
 import type { LoadedInit } from "@roentgen/runner";
 import type { Depth, WeightsFacts } from "./choices.ts";
 
@@ -16,10 +16,10 @@ export async function inspectWeights(file: File): Promise<WeightsFacts> {
   return { depth: Number(/\d+$/.exec(report.arch)?.[0]) as Depth, numerics, report };
 }
 
-/** The file as a trial's first weights. A U-Net's encoder is taken out of it. */
+/** The file as a trial's first weights. */
 export async function loadWeights(file: File): Promise<LoadedInit> {
   const { numerics, tensors } = await open(file);
-  return { kind: "weights", tensors: encoderOf(await readAll(tensors)), numerics };
+  return { kind: "weights", tensors: await readAll(tensors), numerics };
 }
 
 /** The file as safetensors with torchvision's names: the bytes that `roentgen convert` writes. */
@@ -45,6 +45,3 @@ async function open(file: File): Promise<Conversion> {
   if (width !== stemChannels) throw new CheckpointError(`${file.name}: a ${arch} of width ${width}; this page trains width ${stemChannels} alone.`);
   return conversion;
 }
-
-const encoderOf = (tensors: StateDict): StateDict =>
-  tensors.has("conv1.weight") ? tensors : new Map([...tensors].flatMap(([name, tensor]) => (name.startsWith("encoder.") ? [[name.slice("encoder.".length), tensor] as const] : [])));

@@ -27,9 +27,11 @@ export function buildModel(device: Device, config: ModelConfig, classes: number,
   return model;
 }
 
-/** A checkpoint without its classifier, under the names it has inside the model. */
+/** A checkpoint without its classifier, or a U-Net's encoder, under the names it has inside the model. */
 function backbone(tensors: StateDict, prefix: string): StateDict {
-  return new Map([...tensors].filter(([path]) => !isHead(path)).map(([path, tensor]) => [prefix + path, tensor]));
+  const within = tensors.has("conv1.weight") ? "" : "encoder.";
+  const own = [...tensors].filter(([path]) => path.startsWith(within)).map(([path, tensor]) => [path.slice(within.length), tensor] as const);
+  return new Map(own.filter(([path]) => !isHead(path)).map(([path, tensor]) => [prefix + path, tensor]));
 }
 
 function checkNumerics(config: ModelConfig, numerics: Numerics | undefined, name: string): void {

@@ -82,7 +82,7 @@ const study = z.strictObject({
   inits: z.array(z.string().min(1)).min(1),
   /** Every other init is compared with this one. */
   baseline: z.string().optional(),
-  /** Trials of each cell; trial i has seed `seed + i`. */
+  /** Trials of each cell; a trial's seed is drawn from `seed`, task, init and its number. */
   trials: count,
   seed: z.int().min(0).default(0),
   /** Most GPU memory to hold, such as 2GB, for the caller to open the device with. Steps that need more use gradient checkpointing. */

@@ -2,7 +2,7 @@ import { hostTensor } from "@roentgen/core";
 import { expect, it } from "vitest";
 import { type InitSource, oneAtATime, randomInit } from "./inits.ts";
 
-it("oneAtATime loads again only after another, and says what nobody knows", async () => {
+it("oneAtATime loads again only after another, and refuses a name that nobody knows", async () => {
   const asked: string[] = [];
   const source = (name: string): InitSource => ({
     description: name,
@@ -18,5 +18,5 @@ it("oneAtATime loads again only after another, and says what nobody knows", asyn
   expect(await load("a")).not.toBe(first);
   expect(await load("random")).toEqual({ kind: "random" });
   expect(asked).toEqual(["a", "b", "a"]);
-  expect(await load("c")).toEqual({ kind: "unavailable", reason: 'there is no initialisation named "c"; known: a, b, random' });
+  await expect(load("c")).rejects.toThrowErrorMatchingInlineSnapshot(`[ConfigError: there is no initialisation named "c". Known: a, b, random.]`);
 });

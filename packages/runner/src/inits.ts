@@ -1,4 +1,4 @@
-import type { StateDict } from "@roentgen/core";
+import { ConfigError, type StateDict } from "@roentgen/core";
 import { imagenetInput, type Numerics } from "@roentgen/checkpoints";
 
 /** Where a trial's first weights come from. */
@@ -10,13 +10,20 @@ export type LoadedInit =
 export interface InitSource {
   /** For the report: what these weights are and where they came from. */
   readonly description: string;
-  /** Of the file, where other weights may lie under the same name tomorrow: results of one are not taken for results of the other. */
+  /** Of the file: results of other weights under the same name are not taken for results of these. */
   readonly sha256?: string;
   load(): Promise<LoadedInit>;
 }
 
 /** Drawn anew for each trial from its seed, as torchvision draws them. */
 export const randomInit: InitSource = { description: "drawn at random for each trial (Kaiming normal, fan_out)", load: async () => ({ kind: "random" }) };
+
+/** Throws ConfigError for a name that nobody knows. */
+export function sourceOf(inits: ReadonlyMap<string, InitSource>, name: string): InitSource {
+  const source = inits.get(name);
+  if (!source) throw new ConfigError(`there is no initialisation named "${name}". Known: ${[...inits.keys()].join(", ")}.`);
+  return source;
+}
 
 /** Loads initialisations by name and keeps the last: a study may have twenty, of a hundred megabytes each. */
 export function oneAtATime(inits: ReadonlyMap<string, InitSource>): (name: string) => Promise<LoadedInit> {
@@ -25,8 +32,7 @@ export function oneAtATime(inits: ReadonlyMap<string, InitSource>): (name: strin
     if (last?.name === name) return last.init;
     // Let go before the next comes, not after.
     last = null;
-    const source = inits.get(name);
-    const init: LoadedInit = source ? await source.load() : { kind: "unavailable", reason: `there is no initialisation named "${name}"; known: ${[...inits.keys()].join(", ")}` };
+    const init = await sourceOf(inits, name).load();
     last = { name, init };
     return init;
   };

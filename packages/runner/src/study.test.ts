@@ -1,7 +1,7 @@
-import { parseSafetensors } from "@roentgen/checkpoints";
+import { formatSafetensors, parseSafetensors } from "@roentgen/checkpoints";
 import type { Dataset } from "@roentgen/data";
 import { hostTensor, type HostTensor, type StateDict } from "@roentgen/core";
-import { resnet } from "@roentgen/models";
+import { resnet, unet } from "@roentgen/models";
 import { fileShape, materialize, stateDict } from "@roentgen/nn";
 import { withDevice } from "@roentgen/tensor/testing/node";
 import { describe, expect, it, vi } from "vitest";
@@ -97,8 +97,11 @@ withDevice("runStudy", (device) => {
       await expect(study(config, resumed, { datasets, signal: controller.signal })).rejects.toThrow(StudyInterrupted);
     }
     expect([...resumed.files.keys()]).toEqual(["kernels.json", "trials/corner-random-0.state"]);
-    // A kill leaves the last state written and nothing else.
+    // A kill leaves the last state written and nothing else: here after a step of the second epoch.
     const killed = new Error("killed");
+    const position = () => (JSON.parse(parseSafetensors(resumed.files.get("trials/corner-random-0.state") as Uint8Array).metadata.get("roentgen.progress") as string) as { epoch: number; step: number });
+    const diesLater: Store = { ...resumed, write: async (name, bytes) => (await resumed.write(name, bytes), position().epoch === 1 && position().step === 2 ? Promise.reject(killed) : undefined) };
+    await expect(study(config, diesLater, { checkpointSeconds: 0 })).rejects.toThrow(killed);
     let results = 0;
     const dies: Store = { ...resumed, write: async (name, bytes) => (/^trials.*json$/.test(name) && ++results === 2 ? Promise.reject(killed) : resumed.write(name, bytes)) };
     await expect(study(config, dies, { checkpointSeconds: 0 })).rejects.toThrow(killed);
@@ -171,6 +174,20 @@ withDevice("runStudy", (device) => {
     compiledInPassing.mockRestore();
   });
 
+  it("refuses at once a name that nobody knows, weights that are nowhere, and splits that it would miss at the end", async () => {
+    const missing: InitSource = { description: "none", load: async () => ({ kind: "unavailable", reason: "the file is not there" }) };
+    const begin = (more: Partial<StudyOptions>) => study(only(config, "corner", { inits: ["pretrained"] }), memoryStore(), { listener: () => { throw new Error("it began"); }, ...more });
+    await expect(begin({ inits: new Map([["random", randomInit]]) })).rejects.toThrowErrorMatchingInlineSnapshot(`[ConfigError: there is no initialisation named "pretrained". Known: random.]`);
+    await expect(begin({ inits: new Map([["pretrained", missing]]) })).rejects.toThrowErrorMatchingInlineSnapshot(`[CheckpointError: study "small": none of its initialisations can be had. pretrained: the file is not there.]`);
+    const without = (split: string, keep: number) => async () => {
+      const set = syntheticDataset("multiclass");
+      return { ...set, split: (name: Parameters<Dataset["split"]>[0]) => (name === split ? set.split(name).slice(0, keep) : set.split(name)) };
+    };
+    await expect(begin({ datasets: without("train", 3) })).rejects.toThrowErrorMatchingInlineSnapshot(`[DataError: tasks.corner: 3 training images make no batch of 4. Take a smaller batch, or look at "split" in the list.]`);
+    await expect(begin({ datasets: without("val", 0) })).rejects.toThrowErrorMatchingInlineSnapshot(`[DataError: tasks.corner: synthetic-multiclass has no validation images. Look at "split" in the list.]`);
+    await expect(begin({ datasets: without("test", 0) })).rejects.toThrowErrorMatchingInlineSnapshot(`[DataError: tasks.corner: synthetic-multiclass has no test images. Look at "split" in the list.]`);
+  });
+
   it("says which initialisation could not be had, and runs the others alone", async () => {
     const missing: InitSource = { description: "none", load: async () => ({ kind: "unavailable", reason: "the file is not there" }) };
     const events: StudyEvent[] = [];
@@ -181,15 +198,16 @@ withDevice("runStudy", (device) => {
     expect(events[0]).toMatchObject({ kind: "study", unavailable: { pretrained: "the file is not there" } });
   });
 
-  it("runs a trial again where other weights lie under the name, and only then", async () => {
+  it("runs a trial again where other weights lie under the name, and not where words changed", async () => {
     const store = memoryStore();
-    const doneBefore = async (sha256: string): Promise<readonly string[]> => {
+    const doneBefore = async (sha256: string, title: string): Promise<readonly string[]> => {
       let done: readonly string[] = [];
       const listener = (e: StudyEvent) => void (e.kind === "study" && (done = e.done));
-      await study(only(config, "corner", { trials: 1, inits: ["pretrained"] }), store, { inits: new Map([["pretrained", { ...pretrained, sha256 }]]), listener });
+      const corner = { ...(config.tasks.corner as StudyConfig["tasks"][string]), title };
+      await study({ ...config, tasks: { corner }, trials: 1, inits: ["pretrained"] }, store, { inits: new Map([["pretrained", { ...pretrained, description: title, sha256 }]]), listener });
       return done;
     };
-    expect([await doneBefore("a"), await doneBefore("a"), await doneBefore("b")]).toEqual([[], ["corner-pretrained-0"], []]);
+    expect([await doneBefore("a", "Corners"), await doneBefore("a", "Which corner?"), await doneBefore("b", "Corners")]).toEqual([[], ["corner-pretrained-0"], []]);
   });
 
   it("stops at a loss that is not finite, with the step and the first op that wrote such a value", async () => {
@@ -205,6 +223,58 @@ withDevice("runStudy", (device) => {
     const inits = new Map([["random", randomInit], ["pretrained", poisoned]]);
     const failing = study(only(config, "corner", { trials: 1 }), memoryStore(), { inits });
     await expect(failing).rejects.toThrow(/^corner-pretrained-0: the loss of step 1 \(epoch 1\) is NaN; the first op that wrote a value that is not finite is layer2\.0\.conv1 conv2d .*Lower the learning rate/);
+    // Who does not want to wait for the search interrupts it; who has no memory for it is told of the loss all the same.
+    const controller = new AbortController();
+    const impatient = study(only(config, "corner", { trials: 1 }), memoryStore(), { inits, signal: controller.signal, listener: (e) => e.kind === "note" && controller.abort() });
+    await expect(impatient).rejects.toThrow("the loss of step 1 (epoch 1) is NaN; its cause was not looked for. Lower the learning rate");
+    const searching = (e: StudyEvent) => void (e.kind === "note" && vi.spyOn(device(), "scope").mockImplementationOnce(() => { throw new Error("no memory"); }));
+    await expect(study(only(config, "corner", { trials: 1 }), memoryStore(), { inits, listener: searching })).rejects.toThrow("the loss of step 1 (epoch 1) is NaN; looking for its cause failed (no memory). Lower");
+  });
+
+  it("takes the encoder of a U-Net's checkpoint", async () => {
+    const whole = await stateDict(materialize(unet({ encoder: { depth: 18 } }), device(), { seed: 99 }));
+    const source: InitSource = { description: "a U-Net", load: async () => ({ kind: "weights", numerics: undefined, tensors: whole }) };
+    const alone = new Map([...whole].flatMap(([name, t]) => (name.startsWith("encoder.") ? [[name.slice("encoder.".length), t] as const] : [])));
+    const encoder: InitSource = { description: "its encoder", load: async () => ({ kind: "weights", numerics: undefined, tensors: alone }) };
+    for (const task of ["corner", "square"]) {
+      const short = only(config, task, { trials: 1, inits: ["pretrained"] });
+      const [a, b] = [await study(short, memoryStore(), { inits: new Map([["pretrained", source]]) }), await study(short, memoryStore(), { inits: new Map([["pretrained", encoder]]) })];
+      expect(a.trials[0]?.losses).toEqual(b.trials[0]?.losses);
+    }
+  });
+
+  it("stops at a validation loss that is not finite", async () => {
+    // A running variance is not read in training.
+    const poisoned: InitSource = { ...pretrained, load: async () => {
+      const loaded = (await pretrained.load()) as { kind: "weights"; tensors: StateDict; numerics: undefined };
+      const name = "layer4.1.bn2.running_var";
+      return { ...loaded, tensors: new Map([...loaded.tensors, [name, hostTensor("f32", [512], new Float32Array(512).fill(NaN))]]) };
+    } };
+    const failing = study(only(config, "corner", { trials: 1, inits: ["pretrained"] }), memoryStore(), { inits: new Map([["pretrained", poisoned]]) });
+    await expect(failing).rejects.toThrow("corner-pretrained-0: the validation loss of epoch 1 is NaN, though no training loss was. Lower the learning rate");
+  });
+
+  it("starts a trial again where its state is another version's", async () => {
+    const store = memoryStore();
+    const small = only(config, "corner", { trials: 1, inits: ["random"], baseline: undefined });
+    const controller = new AbortController();
+    await expect(study(small, store, { signal: controller.signal, listener: (e) => e.kind === "step" && controller.abort() })).rejects.toThrow(StudyInterrupted);
+    const file = "trials/corner-random-0.state";
+    const { tensors, metadata } = parseSafetensors(store.files.get(file) as Uint8Array);
+    const notes: string[] = [];
+    for (const missing of ["model.0", [...tensors.keys()].find((name) => name.startsWith("optimizer."))]) {
+      const stopped = new AbortController();
+      store.files.set(file, formatSafetensors(new Map([...tensors].filter(([name]) => name !== missing)), metadata));
+      const listener = (e: StudyEvent) => {
+        if (e.kind === "note") notes.push(e.text);
+        if (e.kind === "trial") notes.push(`begins at step ${e.resumedAt}`), stopped.abort();
+      };
+      await expect(study(small, store, { signal: stopped.signal, listener })).rejects.toThrow(StudyInterrupted);
+    }
+    expect(notes).toEqual([
+      expect.stringMatching(/^corner-random-0: the saved state cannot be read \(trial state: model\.0 has 0 bytes.*the trial starts again/), "begins at step 0",
+      expect.stringMatching(/^corner-random-0: the saved state cannot be read \(trial state: optimizer: the saved state has 0 bytes.*the trial starts again/), "begins at step 0",
+    ]);
   });
 
   it("refuses weights that were trained with another stride", async () => {

@@ -2,21 +2,21 @@
 // and not done again; a trial under way goes on from its last state. A second call with the same configuration and data ends
 // with the same numbers, bit for bit, however often it was interrupted.
 
-import { CheckpointError, hashString, mix32, RoentgenError } from "@roentgen/core";
+import { CheckpointError, DataError, hashString, mix32, RoentgenError } from "@roentgen/core";
 import { formatSafetensors, numericsToMetadata, imagenetInput } from "@roentgen/checkpoints";
 import type { Dataset } from "@roentgen/data";
 import { type Device, readableBytes } from "@roentgen/gpu";
 import { collectTasks, type OpenTask, type Winners } from "@roentgen/tensor";
 import type { StudyConfig, TaskConfig } from "./config.ts";
 import type { Listener, StudyEvent } from "./events.ts";
-import { inputOf, type InitSource, oneAtATime } from "./inits.ts";
+import { inputOf, type InitSource, oneAtATime, sourceOf } from "./inits.ts";
 import type { Predictions } from "./predictions.ts";
 import { cellsOf, comparisonsOf, formatReport } from "./report.ts";
 import { reportHtml } from "./report-html.ts";
 import type { DataSummary, Environment, Report, TrialResult } from "./results.ts";
 import type { Store } from "./store.ts";
 import { keepKernels } from "./study-kernels.ts";
-import { Trial, type TrialSpec } from "./trial.ts";
+import { NonFiniteLoss, Trial, type TrialSpec } from "./trial.ts";
 import { formatTrialState, parseTrialState } from "./trial-state.ts";
 
 export interface StudyOptions {
@@ -36,7 +36,7 @@ export interface StudyOptions {
   readonly finish?: AbortSignal;
   /** Told what the model says of images, as it says it. */
   readonly predictions?: (predictions: Predictions) => void;
-  /** Seconds of work a kill may cost: a trial's state is written at the end of an epoch if the last one is older. */
+  /** Seconds of work that a kill may cost: a trial's state is written when the last is older. More where writing takes over a twentieth of that. Default: 30. */
   readonly checkpointSeconds?: number;
   /** Whether to keep each trial's best weights as safetensors. */
   readonly keepModels?: boolean;
@@ -46,6 +46,8 @@ export interface StudyOptions {
 export class StudyInterrupted extends RoentgenError {
   override name = "StudyInterrupted";
 }
+
+type TrialOptions = StudyOptions & { readonly listener: Listener; readonly signal: AbortSignal };
 
 interface Planned {
   readonly name: string;
@@ -60,11 +62,15 @@ const never = new AbortController().signal;
 /** Runs a study to its end and returns its report, which is also in the store (report.json, report.html, models/). */
 export async function runStudy(options: StudyOptions): Promise<Report> {
   const { config, device, store, environment, signal = never, listener = () => undefined } = options;
+  for (const name of config.inits) sourceOf(options.inits, name);
   const initOf = oneAtATime(options.inits);
   const unavailable: Record<string, string> = {};
   for (const name of config.inits) {
     const init = await initOf(name);
     if (init.kind === "unavailable") unavailable[name] = init.reason;
+  }
+  if (config.inits.every((name) => name in unavailable)) {
+    throw new CheckpointError(`study "${config.name}": none of its initialisations can be had. ${Object.entries(unavailable).map(([name, reason]) => `${name}: ${reason}`).join("; ")}.`);
   }
   const sets = await loadDatasets(options);
   const planned = plan(config).filter((p) => !(p.initName in unavailable));
@@ -73,7 +79,7 @@ export async function runStudy(options: StudyOptions): Promise<Report> {
     if (init.kind === "unavailable") throw new CheckpointError(`${p.initName}: was there when the study began. ${init.reason}`);
     return { ...p, dataset: sets.get(p.taskName) as Dataset, init };
   };
-  const identity = (p: Planned) => trialIdentity(p, sets.get(p.taskName) as Dataset, device, options.inits.get(p.initName));
+  const identity = (p: Planned) => trialIdentity(p, sets.get(p.taskName) as Dataset, device, sourceOf(options.inits, p.initName).sha256);
   const kernels = await keepKernels(store, device, async () => {
     const { tuning } = options;
     if (!tuning) return new Map();
@@ -92,11 +98,11 @@ export async function runStudy(options: StudyOptions): Promise<Report> {
     return {
       format: 1, config, environment, tunedKernels: kernels.size, unavailable, trials, cells: cellsOf(config, trials), comparisons: comparisonsOf(config, trials),
       data: Object.fromEntries([...sets].map(([task, set]) => [task, summaryOf(set)])),
-      sources: Object.fromEntries(config.inits.map((name) => [name, options.inits.get(name)?.description ?? ""])),
+      sources: Object.fromEntries(config.inits.map((name) => [name, sourceOf(options.inits, name).description])),
       seconds: trials.reduce((sum, t) => sum + t.seconds, 0),
     };
   };
-  const progress = new TimeLeft(planned, sets);
+  const progress = new TimeLeft(planned.filter((p) => !results.has(p.name)), sets);
   for (const [index, p] of planned.entries()) {
     if (results.has(p.name)) continue;
     if (options.finish?.aborted) break;
@@ -118,25 +124,13 @@ function tasksOf(device: Device, specs: readonly TrialSpec[]): OpenTask[] {
   });
 }
 
-async function runTrial(spec: TrialSpec, options: StudyOptions & { listener: Listener; signal: AbortSignal }, identity: string, at: { index: number; of: number }): Promise<TrialResult | null> {
-  const { device, store, listener, signal, finish, predictions, checkpointSeconds = 30, keepModels = true } = options;
+async function runTrial(spec: TrialSpec, options: TrialOptions, identity: string, at: { index: number; of: number }): Promise<TrialResult | null> {
+  const { device, store, listener, keepModels = true } = options;
   const stateFile = `trials/${spec.name}.state`;
   const trial = device.scope(() => new Trial(device, spec));
   try {
     await resume(trial, store, stateFile, identity, listener);
-    listener({ kind: "trial", trial: spec.name, ...at, epochs: spec.task.epochs, stepsPerEpoch: trial.stepsPerEpoch, resumedAt: trial.stepsDone });
-    const { checkpointing, bytes, bytesWithout } = trial.training;
-    if (checkpointing) listener({ kind: "note", text: `${spec.name}: a training step needs ${readableBytes(bytesWithout)}, more than the memory budget leaves; with gradient checkpointing it needs ${readableBytes(bytes)} and about a third more time.` });
-    await trial.build((done, total) => listener({ kind: "compile", trial: spec.name, done, total }));
-    let saved = performance.now();
-    const result = await trial.run({
-      listener, signal, finish, predictions,
-      checkpoint: async (_, reason) => {
-        if (reason === "epoch" && performance.now() - saved < checkpointSeconds * 1000) return;
-        await store.write(stateFile, formatTrialState(await trial.state(), identity));
-        saved = performance.now();
-      },
-    });
+    const result = await trainAndTest(trial, spec, options, at, async () => store.write(stateFile, formatTrialState(await trial.state(), identity)));
     if (!result) return null;
     const model = keepModels ? `models/${spec.name}.safetensors` : null;
     if (model) await store.write(model, formatSafetensors(await trial.stateDict(), modelMetadata(spec, result)));
@@ -145,9 +139,50 @@ async function runTrial(spec: TrialSpec, options: StudyOptions & { listener: Lis
     if (!result.stopped) await store.write(`trials/${spec.name}.json`, new TextEncoder().encode(JSON.stringify({ identity, result: complete })));
     await store.remove(stateFile);
     return complete;
+  } catch (error) {
+    if (!(error instanceof NonFiniteLoss)) throw error;
+    // The search for its cause takes the memory that this trial gives back.
+    trial.dispose();
+    throw await withCause(error, spec, options);
   } finally {
     trial.dispose();
     device.trim();
+  }
+}
+
+async function trainAndTest(trial: Trial, spec: TrialSpec, options: TrialOptions, at: { index: number; of: number }, save: () => Promise<void>): Promise<TrialResult | null> {
+  const { listener, signal, finish, predictions, checkpointSeconds = 30 } = options;
+  listener({ kind: "trial", trial: spec.name, ...at, epochs: spec.task.epochs, stepsPerEpoch: trial.stepsPerEpoch, resumedAt: trial.stepsDone });
+  const { checkpointing, bytes, bytesWithout } = trial.training;
+  if (checkpointing) listener({ kind: "note", text: `${spec.name}: a training step needs ${readableBytes(bytesWithout)}, more than the memory budget leaves; with gradient checkpointing it needs ${readableBytes(bytes)} and about a third more time.` });
+  await trial.build((done, total) => listener({ kind: "compile", trial: spec.name, done, total }));
+  let due = performance.now() + checkpointSeconds * 1000;
+  return trial.run({
+    listener, signal, finish, predictions,
+    checkpoint: async (_, reason) => {
+      const began = performance.now();
+      if (reason === "passing" && began < due) return;
+      await save();
+      const now = performance.now();
+      due = now + Math.max(checkpointSeconds * 1000, 20 * (now - began));
+    },
+  });
+}
+
+/** The error with the op that began it, found by going through the trial again. */
+async function withCause(error: NonFiniteLoss, spec: TrialSpec, { device, listener, signal }: TrialOptions): Promise<NonFiniteLoss> {
+  listener({ kind: "note", text: `${spec.name}: the loss of step ${error.at.step + 1} is ${error.at.loss}; going through the trial again to find the op that began it.` });
+  try {
+    const again = device.scope(() => new Trial(device, spec));
+    try {
+      const first = await again.findNonFinite(error.at, signal);
+      if (signal.aborted) return error;
+      return new NonFiniteLoss(error.at, `the first op that wrote a value that is not finite is ${first ?? "none: the loss itself"}`);
+    } finally {
+      again.dispose();
+    }
+  } catch (failure) {
+    return new NonFiniteLoss(error.at, `looking for its cause failed (${failure instanceof Error ? failure.message : failure})`);
   }
 }
 
@@ -165,8 +200,21 @@ async function resume(trial: Trial, store: Store, file: string, identity: string
 
 async function loadDatasets({ config, datasets }: StudyOptions): Promise<Map<string, Dataset>> {
   const sets = new Map<string, Dataset>();
-  for (const [name, task] of Object.entries(config.tasks)) sets.set(name, await datasets(task.data));
+  for (const [name, task] of Object.entries(config.tasks)) {
+    const set = await datasets(task.data);
+    checkSplits(name, task, set);
+    sets.set(name, set);
+  }
   return sets;
+}
+
+/** Throws DataError for a split that training or testing would only miss at its end. */
+function checkSplits(name: string, { batch }: TaskConfig, set: Dataset): void {
+  const images = summaryOf(set).images;
+  if (images.train < batch) throw new DataError(`tasks.${name}: ${images.train} training images make no batch of ${batch}. Take a smaller batch, or look at "split" in the list.`);
+  for (const split of ["validation", "test"] as const) {
+    if (images[split] === 0) throw new DataError(`tasks.${name}: ${set.name} has no ${split} images. Look at "split" in the list.`);
+  }
 }
 
 /** All trials, round by round, so that an early look at the report finds every cell begun. */
@@ -186,9 +234,9 @@ const isPlain = (name: string): boolean => /^[\w.-]+$/.test(name);
 const seedOf = (study: number, task: string, init: string, run: number): number => mix32(mix32(study) ^ hashString(`${task}/${init}/${run}`));
 
 /** What a trial's numbers depend on, besides the code. */
-const trialIdentity = (p: Planned, dataset: Dataset, device: Device, source: InitSource | undefined): string =>
-  // A file may change under its name; its description has its hash.
-  JSON.stringify({ task: p.task, init: p.initName, ...(isPlain(p.initName) ? {} : { source: source?.description }), ...(source?.sha256 === undefined ? {} : { sha256: source.sha256 }), seed: p.seed, data: dataset.hash, adapter: device.info.description || device.info.device });
+function trialIdentity({ task: { title: _, ...task }, initName, seed }: Planned, dataset: Dataset, device: Device, sha256: string | undefined): string {
+  return JSON.stringify({ task, init: initName, sha256, seed, data: dataset.hash, adapter: device.info.description || device.info.device });
+}
 
 async function readResult(store: Store, name: string, identity: string): Promise<TrialResult | null> {
   const bytes = await store.read(`trials/${name}.json`);

@@ -2,7 +2,7 @@
 // weights tested. Every draw depends on the seed and the position alone, so a trial that was interrupted and resumed, or run
 // again to look for a NaN, passes through the same bits.
 
-import { NonFiniteError, type StateDict, type TypedArray } from "@roentgen/core";
+import { CheckpointError, NonFiniteError, type StateDict, type TypedArray } from "@roentgen/core";
 import { type Batch, batchCount, batches, classificationAugment, type Dataset, resizeTo, segmentationAugment, type Step as View } from "@roentgen/data";
 import { type Buffer, type Device, firstNonFinite } from "@roentgen/gpu";
 import { dispose, LossScale, memoryOf, Pass, type Schedule, stateDict } from "@roentgen/nn";
@@ -32,8 +32,25 @@ export interface TrialHooks extends Watcher {
   readonly signal: AbortSignal;
   /** Aborted: training ends after the step under way, and the best weights so far are tested. */
   readonly finish?: AbortSignal | undefined;
-  /** Called at the end of an epoch, and when interrupted: a good moment to write `state()` down. */
-  readonly checkpoint: (trial: Trial, reason: "epoch" | "interrupted") => Promise<void>;
+  /** Called now and then between steps, after each epoch, and when interrupted: a good moment to write `state()` down. */
+  readonly checkpoint: (trial: Trial, reason: "passing" | "interrupted") => Promise<void>;
+}
+
+/** A training loss that is not finite. */
+export interface LostLoss {
+  readonly trial: string;
+  readonly loss: number;
+  /** Over all epochs, from 0. */
+  readonly step: number;
+  /** Those before it. */
+  readonly epochs: readonly EpochRecord[];
+  readonly rate: number;
+}
+
+export class NonFiniteLoss extends NonFiniteError {
+  constructor(readonly at: LostLoss, cause = "its cause was not looked for") {
+    super(`${at.trial}: the loss of step ${at.step + 1} (epoch ${at.epochs.length + 1}) is ${at.loss}; ${cause}. Lower the learning rate (${at.rate}), or set optimizer.maxGradNorm.`);
+  }
 }
 
 export class Trial {
@@ -144,14 +161,14 @@ export class Trial {
     return Array.from({ length: parts }, (_, i) => [cut(batch.images, i), cut(targetOf(batch), i)] as const);
   }
 
-  /** Trains to the end and tests the best weights; null if interrupted. Throws NonFiniteError with the step and the op. */
+  /** Trains to the end and tests the best weights; null if interrupted. Throws NonFiniteLoss, or NonFiniteError for a validation loss. */
   async run(hooks: TrialHooks): Promise<TrialResult | null> {
     const { task } = this.#spec;
     const { signal, finish } = hooks;
     while (this.#epoch < task.epochs && this.#badEpochs <= task.patience && !finish?.aborted) {
       const complete = await this.#trainEpoch(hooks);
       if (!complete && !signal.aborted) break;
-      await hooks.checkpoint(this, complete ? "epoch" : "interrupted");
+      await hooks.checkpoint(this, complete ? "passing" : "interrupted");
       if (!complete) return null;
     }
     const [steps, planned] = [this.#losses.length, task.epochs * this.stepsPerEpoch];
@@ -184,24 +201,36 @@ export class Trial {
       const now = performance.now();
       burst = Math.min(this.#ring.size / task.accumulate, Math.max(1, Math.round((333 * unread) / (now - lastRead))));
       const imagesPerSecond = (unread * task.batch * 1000) / (now - lastRead);
-      [unread, lastRead] = [0, now];
+      unread = 0;
       listener({ kind: "step", trial: name, epoch, step: this.#step, stepsPerEpoch: this.stepsPerEpoch, loss: this.#losses.at(-1) ?? NaN, imagesPerSecond, secondsLeft: null });
+      if (!isLast) await hooks.checkpoint(this, "passing");
+      lastRead = performance.now();
     }
     if (unread > 0) await this.#readLosses();
     if (this.#step < this.stepsPerEpoch) return false;
+    await this.#endEpoch(hooks, rate, { began, steps: this.stepsPerEpoch - firstStep });
+    return true;
+  }
+
+  /** Validates, keeps the weights if they are the best, and writes the epoch down. */
+  async #endEpoch(hooks: TrialHooks, rate: number, { began, steps }: { began: number; steps: number }): Promise<void> {
+    const { task, name } = this.#spec;
+    const epoch = this.#epoch;
     const trainSeconds = (performance.now() - began) / 1000;
     const validationLoss = await this.#evaluation.validate(hooks);
+    if (!Number.isFinite(validationLoss)) {
+      const inMixed = task.precision === "mixed" ? ", or train with precision: f32" : "";
+      throw new NonFiniteError(`${name}: the validation loss of epoch ${epoch + 1} is ${validationLoss}, though no training loss was. Lower the learning rate (${rate}), set optimizer.maxGradNorm${inMixed}.`);
+    }
     this.#schedule.observe(validationLoss);
     const isBest = validationLoss < this.#bestLoss;
     if (isBest) [this.#bestLoss, this.#bestEpoch, this.#badEpochs, this.#best] = [validationLoss, epoch, 0, await this.#readMemory()];
     else this.#badEpochs++;
     const trainLoss = mean(this.#losses.slice(-this.stepsPerEpoch));
-    const imagesPerSecond = ((this.stepsPerEpoch - firstStep) * task.batch) / Math.max(trainSeconds, 1e-9);
-    const entry = { epoch, rate, trainLoss, validationLoss, seconds: (performance.now() - began) / 1000, imagesPerSecond };
-    this.#epochs.push(entry);
+    const record = { epoch, rate, trainLoss, validationLoss, seconds: (performance.now() - began) / 1000, imagesPerSecond: (steps * task.batch) / Math.max(trainSeconds, 1e-9) };
+    this.#epochs.push(record);
     [this.#epoch, this.#step] = [epoch + 1, 0];
-    listener({ kind: "epoch", trial: name, record: entry, isBest });
-    return true;
+    hooks.listener({ kind: "epoch", trial: name, record, isBest });
   }
 
   async #readLosses(): Promise<void> {
@@ -209,32 +238,27 @@ export class Trial {
     const read = await this.#ring.read();
     for (let at = 0; at < read.length; at += parts) {
       const loss = mean([...read.subarray(at, at + parts)]);
-      if (!Number.isFinite(loss)) await this.#explain(this.#losses.length, loss);
+      if (!Number.isFinite(loss)) throw new NonFiniteLoss({ trial: this.name, loss, step: this.#losses.length, epochs: this.#epochs, rate: this.#optimizer.rate });
       this.#losses.push(loss);
     }
   }
 
-  /** Goes through the trial again, up to the step whose loss was not finite, and finds the dispatch that began it. */
-  async #explain(step: number, loss: number): Promise<never> {
-    const again = new Trial(this.#device, this.#spec);
-    try {
-      const [epoch, within] = [Math.floor(step / this.stepsPerEpoch), step % this.stepsPerEpoch];
-      const first = await again.#findNonFinite(epoch, within, this.#epochs);
-      throw new NonFiniteError(`${this.name}: the loss of step ${step + 1} (epoch ${epoch + 1}) is ${loss}; the first op that wrote a value that is not finite is ${first ?? "none: the loss itself"}. Lower the learning rate (${this.#optimizer.rate}), or set optimizer.maxGradNorm.`);
-    } finally {
-      again.dispose();
-    }
-  }
-
-  async #findNonFinite(epoch: number, within: number, history: readonly EpochRecord[]): Promise<string | null> {
-    for (let e = 0; e <= epoch; e++) {
-      this.#optimizer.rate = history[e]?.rate ?? this.#schedule.rate(e);
-      for (const batch of this.#batches(e)) {
-        if (e === epoch && batch.index === within) return this.#firstNonFinite(batch);
+  /**
+   * Runs a fresh trial up to the step whose loss was not finite in another run of it.
+   * @returns the label of the first dispatch that wrote such a value; null if none did, or if `signal` ended the search
+   */
+  async findNonFinite({ step, epochs }: LostLoss, signal: AbortSignal): Promise<string | null> {
+    for (let epoch = 0; epoch <= epochs.length; epoch++) {
+      this.#optimizer.rate = epochs[epoch]?.rate ?? this.#schedule.rate(epoch);
+      for (const batch of this.#batches(epoch)) {
+        if (signal.aborted) return null;
+        if (epoch * this.stepsPerEpoch + batch.index === step) return this.#firstNonFinite(batch);
         this.#trainOn(batch);
+        // Work that is queued cannot be interrupted.
+        if (batch.index % 16 === 15) await this.#device.idle();
       }
       await this.#device.idle();
-      const validationLoss = history[e]?.validationLoss;
+      const validationLoss = epochs[epoch]?.validationLoss;
       if (validationLoss !== undefined) this.#schedule.observe(validationLoss);
     }
     return null;
@@ -290,11 +314,21 @@ export class Trial {
     return { progress, memory };
   }
 
-  /** Goes back to a state this trial, in this process or an earlier one, was in. */
+  /** Goes back to a state this trial, in this process or an earlier one, was in. Throws CheckpointError if it is no state of this model. */
   restore({ progress, memory }: TrialState): void {
-    this.#writeMemory(this.#memory.map((_, i) => memory.get(`model.${i}`) ?? new Float32Array()));
-    this.#best = progress.bestEpoch < 0 ? [] : this.#memory.map((_, i) => (memory.get(`best.${i}`) ?? new Float32Array()).slice());
-    this.#optimizer.restore(new Map([...memory].filter(([name]) => name.startsWith("optimizer.")).map(([name, data]) => [name.slice("optimizer.".length), data])));
+    const wholes = (prefix: string): Float32Array[] => this.#memory.map((whole, i) => {
+      const data = memory.get(`${prefix}.${i}`);
+      if (data?.byteLength !== whole.bytes) throw new CheckpointError(`trial state: ${prefix}.${i} has ${data?.byteLength ?? 0} bytes, the model has ${whole.bytes}. It was written by another version.`);
+      return data;
+    });
+    const [model, best] = [wholes("model"), progress.bestEpoch < 0 ? [] : wholes("best").map((data) => data.slice())];
+    try {
+      this.#optimizer.restore(new Map([...memory].filter(([name]) => name.startsWith("optimizer.")).map(([name, data]) => [name.slice("optimizer.".length), data])));
+    } catch (error) {
+      throw new CheckpointError(`trial state: ${error instanceof Error ? error.message : error}`);
+    }
+    this.#writeMemory(model);
+    this.#best = best;
     this.#schedule.restore(progress.schedule);
     [this.#epoch, this.#step] = [progress.epoch, progress.step];
     [this.#losses, this.#epochs] = [[...progress.losses], [...progress.epochs]];

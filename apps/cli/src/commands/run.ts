@@ -5,9 +5,8 @@ import { folderStore, lockFolder } from "@roentgen/runner/node";
 import { tuningFor, winnersOf } from "@roentgen/tensor";
 import { environmentOf } from "../environment.ts";
 import { catchInterrupts } from "../interrupts.ts";
-import { modelInits } from "../model-inits.ts";
 import { showProgress } from "../progress.ts";
-import { datasetsBeside, fileInits, knownInits, narrowed, readStudy } from "../study-parts.ts";
+import { datasetsBeside, initsOf, narrowed, readStudy } from "../study-parts.ts";
 import { tuningFiles } from "../tuning-file.ts";
 
 export interface RunOptions {
@@ -27,11 +26,11 @@ export interface RunOptions {
 /** `roentgen run`: a study from its file to its report, going on where an earlier run stopped. */
 export async function run(study: string, options: RunOptions): Promise<void> {
   const config = narrowed(await readStudy(study), options);
-  const files = [...(await fileInits(config.inits, study)), ...(await modelInits(config.inits))];
   const folder = resolve(options.out ?? join("runs", config.name));
   const { stderr } = process;
   const progress = showProgress({ stream: stderr, isTerminal: stderr.isTTY === true && process.env.TERM !== "dumb" && !process.env.CI });
   const tell = options.quiet ? () => undefined : progress.line;
+  const inits = await initsOf(config.inits, study, { allowDownload: options.offline !== true, onProgress: tell });
   const interrupts = catchInterrupts(progress.line, (code) => {
     progress.stop();
     process.exit(code);
@@ -46,7 +45,7 @@ export async function run(study: string, options: RunOptions): Promise<void> {
     const report = await runStudy({
       config, device,
       datasets: datasetsBeside(study),
-      inits: new Map([...knownInits({ allowDownload: options.offline !== true, onProgress: tell }), ...files]),
+      inits,
       store: folderStore(folder),
       tuning: (tasks) => tuningFor(device, tasks, tuningFiles, { measure: options.tune === true, onProgress: (done, all) => tell(`kernels: ${done} of ${all} shapes measured`) }).then(winnersOf),
       listener: options.quiet ? () => undefined : progress.listener,
