@@ -13,52 +13,53 @@ export class Engine {
   readonly #worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "roentgen engine" });
   readonly #remote: Remote<EngineApi> = wrap<EngineApi>(this.#worker);
   readonly #site = new URL(".", document.baseURI).href;
-  /** Rejects where the worker's script itself cannot be run; nothing else would tell. */
-  readonly #broken: Promise<never>;
+  /** Rejects where the worker's script itself cannot be run, or the worker is ended; no answer would come. */
+  readonly #gone: Promise<never>;
+  #end: (reason: Error) => void = () => undefined;
 
   constructor() {
-    this.#broken = new Promise((_, reject) => {
-      this.#worker.onerror = (event) => reject(new Error(`the page's worker failed: ${event.message || "its script could not be loaded. Reload the page."}`));
-    });
-    this.#broken.catch(() => undefined);
+    this.#gone = new Promise((_, reject) => (this.#end = reject));
+    this.#gone.catch(() => undefined);
+    this.#worker.onerror = (event) => this.#end(new Error(`the page's worker failed: ${event.message || "its script could not be loaded. Reload the page."}`));
   }
 
   adapter(): Promise<DeviceInfo> {
-    return this.#orBroken(this.#remote.adapterFacts());
+    return this.#orGone(this.#remote.adapterFacts());
   }
 
   dataFacts(data: DataChoice): Promise<DataFacts> {
-    return this.#orBroken(this.#remote.dataFacts(data, this.#site));
+    return this.#orGone(this.#remote.dataFacts(data, this.#site));
   }
 
   weightsFacts(file: File): Promise<WeightsFacts> {
-    return this.#orBroken(this.#remote.weightsFacts(file));
+    return this.#orGone(this.#remote.weightsFacts(file));
   }
 
   /** A weight file of any kind as safetensors. */
   convertWeights(file: File): Promise<Blob> {
-    return this.#orBroken(this.#remote.convertWeights(file));
+    return this.#orGone(this.#remote.convertWeights(file));
   }
 
   run(choices: Choices, { event, predictions }: Watcher): Promise<MadeFile[]> {
-    return this.#orBroken(this.#remote.run(choices, this.#site, proxy(event), proxy(predictions)));
+    return this.#orGone(this.#remote.run(choices, this.#site, proxy(event), proxy(predictions)));
   }
 
   profile(workload: Workload, onProgress: ProfileProgress): Promise<ProfileView> {
-    return this.#orBroken(this.#remote.profile(workload, proxy(onProgress)));
+    return this.#orGone(this.#remote.profile(workload, proxy(onProgress)));
   }
 
   finish(): Promise<void> {
     return this.#remote.finish();
   }
 
-  /** Ends the worker at once, whatever it is doing. */
+  /** Ends the worker at once, whatever it is doing; who waits for it is told. */
   terminate(): void {
+    this.#end(new Error("cancelled, with all that was under way."));
     this.#remote[releaseProxy]();
     this.#worker.terminate();
   }
 
-  #orBroken<T>(answer: Promise<T>): Promise<T> {
-    return Promise.race([answer, this.#broken]);
+  #orGone<T>(answer: Promise<T>): Promise<T> {
+    return Promise.race([answer, this.#gone]);
   }
 }

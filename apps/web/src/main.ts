@@ -45,6 +45,7 @@ async function run(form: Form, choices: Choices): Promise<void> {
     view.say("Ended by an error.");
     view.fail(error);
   } finally {
+    cancel = null;
     setRunning(form, false);
   }
 }
@@ -77,5 +78,9 @@ stop.addEventListener("click", () => {
   stop.textContent = "Cancel without a report";
   view.say("Stopping: the best weights so far are tested …");
   void engine.finish();
+});
+// A closed tab forgets. The browser asks in its own words.
+window.addEventListener("beforeunload", (event) => {
+  if (cancel || view.unsaved) event.preventDefault();
 });
 void open();

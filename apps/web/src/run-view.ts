@@ -22,6 +22,7 @@ export class RunView {
   #epochs = 1;
   #epochsDone = 0;
   #urls: string[] = [];
+  #unsaved = false;
 
   begin(epochs: number): void {
     this.#epochs = epochs;
@@ -32,8 +33,14 @@ export class RunView {
     this.#chart.clear(epochs);
     this.#predictions.clear();
     downloads.replaceChildren();
+    this.#unsaved = false;
     progress.removeAttribute("value");
     this.say("Reading the images …");
+  }
+
+  /** Whether there are files that nobody has taken yet. */
+  get unsaved(): boolean {
+    return this.#unsaved;
   }
 
   say(text: string): void {
@@ -85,13 +92,16 @@ export class RunView {
   }
 
   finish(files: readonly MadeFile[]): void {
+    if (result.hidden) return this.say("Stopped before training began: there is nothing to report.");
     downloads.replaceChildren(...files.map(({ name, type, bytes }) => {
       const link = element("a", "button", `${name} (${bytes.length < 2 ** 20 ? `${Math.ceil(bytes.length / 1024)} KB` : `${Math.round(bytes.length / 2 ** 20)} MB`})`);
       link.download = name;
       link.href = URL.createObjectURL(new Blob([bytes], { type }));
+      link.addEventListener("click", () => (this.#unsaved = false));
       this.#urls.push(link.href);
       return link;
     }));
+    this.#unsaved = true;
     progress.value = 1;
   }
 
