@@ -1,6 +1,6 @@
 // Whether workgroup barriers are dear on a device. Kernels that tile through workgroup memory wait at barriers; where a driver
-// computes on the CPU, each suspends every thread of the group, and kernels without barriers win by far. Drivers known to be software are
-// known to be so; any other can be asked in a few milliseconds.
+// computes on the CPU, each suspends every thread of the group, and kernels without barriers win by far. Names tell most drivers; any
+// other is asked in a few milliseconds when a device is opened on it (open.ts).
 
 import { DeviceError } from "@roentgen/core";
 import { barrierProbe, barrierProbeFree } from "@roentgen/kernels";

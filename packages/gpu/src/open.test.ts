@@ -1,7 +1,11 @@
 import * as kernels from "@roentgen/kernels";
 import { create, globals } from "webgpu";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { barriersAreCostly } from "./barriers.ts";
+import { openDevice } from "./node.ts";
 import { describe as describeAdapter, openOn } from "./open.ts";
+
+const present = process.env.ROENTGEN_REQUIRE_GPU === "1" || (await openDevice().then((device) => (device.close(), true), () => false));
 
 const feature = "chromium-experimental-subgroup-matrix";
 
@@ -62,13 +66,27 @@ describe("an opened device", () => {
     return { info: adapter.info, features: adapter.features, limits: adapter.limits, requestDevice } as unknown as GPUAdapter;
   }
 
+  it.skipIf(!present)("is found out to compute on the processor, whatever its driver calls itself", async () => {
+    Object.assign(globalThis, globals);
+    const gpu = create([]);
+    const adapter = (await gpu.requestAdapter()) as GPUAdapter;
+    const named = (vendor: string) => ({ ...describeAdapter(adapter, "node"), vendor, architecture: "", device: "", description: "", software: false });
+    const isSoftware = describeAdapter(adapter, "node").software;
+    for (const [vendor, expected] of [["somebody", isSoftware], ["nvidia", false]] as const) {
+      const device = await openOn((await gpu.requestAdapter()) as GPUAdapter, named(vendor), {});
+      expect([vendor, device.info.software, barriersAreCostly(device), device.heldBytes]).toEqual([vendor, expected, expected, 0]);
+      device.close();
+    }
+    void gpu;
+  });
+
   it.each([
     ["keeps f16 where the compiler knows it", [], true],
     ["keeps f16 where the compiler only warns", [{ type: "warning", message: "a cast for nothing" }], true],
     ["stores f16 packed where the compiler cannot cast to it", [{ type: "error", message: "cannot cast a vec2<f32> to a vec4<f32>" }], false],
   ] as const)("%s", async (_, messages, kept) => {
     const adapter = await adapterWhoseCompilerSays(messages);
-    const device = await openOn(adapter, describeAdapter(adapter, "browser"), {});
+    const device = await openOn(adapter, { ...describeAdapter(adapter, "browser"), vendor: "amd" }, {});
     expect(device.info.features.includes("shader-f16")).toBe(kept);
     device.close();
   });

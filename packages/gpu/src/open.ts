@@ -1,5 +1,6 @@
 import { DeviceError } from "@roentgen/core";
 import { castHalf } from "@roentgen/kernels";
+import { probeBarriers } from "./barriers.ts";
 import { Device, type DeviceOptions } from "./device.ts";
 import type { DeviceInfo } from "./device-info.ts";
 import { insidePasses } from "./timing.ts";
@@ -14,6 +15,9 @@ const wantedLimits = [
 ] as const;
 
 const softwareNames = /llvmpipe|lavapipe|swiftshader|warp|basic render|software/i;
+
+/** Makers of GPUs, as WebGPU names them. */
+const gpuVendors = /^(nvidia|amd|intel|apple|arm|qualcomm|img-tec|broadcom|samsung)$/i;
 
 /** What an adapter says of itself. */
 export function describe(adapter: GPUAdapter, platform: DeviceInfo["platform"], toggles: readonly string[] = []): DeviceInfo {
@@ -55,7 +59,7 @@ async function usable(gpu: GPUDevice, features: readonly string[]): Promise<read
   return messages.some(({ type }) => type === "error") ? features.filter((name) => name !== "shader-f16") : features;
 }
 
-/** Opens a device with all the adapter offers of what we use. */
+/** Opens a device with all the adapter offers of what we use. What no name tells to be a GPU is measured: software may call itself anything. */
 export async function openOn(adapter: GPUAdapter, info: DeviceInfo, options: DeviceOptions): Promise<Device> {
   const requiredFeatures = wantedFeatures.filter((f) => adapter.features.has(f));
   const requiredLimits = Object.fromEntries(wantedLimits.map((name) => [name, adapter.limits[name]]));
@@ -65,5 +69,10 @@ export async function openOn(adapter: GPUAdapter, info: DeviceInfo, options: Dev
   } catch (error) {
     throw new DeviceError(`the adapter ${info.description || info.device} refused a device: ${error instanceof Error ? error.message : error}. \`roentgen doctor\` shows what it offers.`);
   }
-  return new Device(gpu, { ...info, features: await usable(gpu, info.features) }, options);
+  const known = { ...info, features: await usable(gpu, info.features) };
+  const device = new Device(gpu, known, options);
+  if (info.software || gpuVendors.test(info.vendor)) return device;
+  const { costly } = await probeBarriers(device);
+  device.trim();
+  return costly ? new Device(gpu, { ...known, software: true }, options) : device;
 }
