@@ -9,6 +9,7 @@ export { type Container, type ContainerKind, listContents, type Listed } from ".
 export { openContainer, type OpenOptions } from "./containers/open.ts";
 export { LazyTensor } from "./lazy-tensor.ts";
 export { blobSource, memorySource, type RandomAccess } from "./random-access.ts";
+export { type ArchName, architectureOf } from "./methods/architecture.ts";
 export { type Conversion, type ConversionReport, convertContainer, type ConvertOptions, readAll } from "./methods/convert.ts";
 export type { Sureness } from "./methods/found.ts";
 export { methodIds } from "./methods/recognise.ts";

@@ -5,6 +5,7 @@ import { ResNet, UNet } from "@roentgen/models";
 import { Adam, AdamW, loadStateDict, type LossScale, materialize, Sgd, schedule, type Schedule } from "@roentgen/nn";
 import type { ModelConfig, TaskConfig } from "./config.ts";
 import type { LoadedInit } from "./inits.ts";
+import { depthOf } from "./load-pretrained.ts";
 
 export type Model = ResNet | UNet;
 export type AnyOptimizer = Adam | Sgd;
@@ -18,7 +19,7 @@ export function buildModel(device: Device, config: ModelConfig, classes: number,
   const encoder = { depth, strideOn, padding, poolPadding, eps };
   const model = config.kind === "resnet" ? new ResNet({ ...encoder, classes, headInit: "normal" }) : new UNet({ encoder, classes });
   if (config.freezeStages !== null) (model instanceof UNet ? model.encoder : model).freezeStages(config.freezeStages);
-  const weights = init.kind === "weights" ? backbone(init.tensors, model instanceof UNet ? "encoder." : "") : new Map();
+  const weights = init.kind === "weights" ? backbone(init.tensors, model instanceof UNet ? "encoder." : "", depth, name) : new Map();
   materialize(model, device, { seed, except: (path) => weights.has(path) });
   if (init.kind === "weights") {
     const isNew = (path: string) => (model instanceof UNet ? !path.startsWith("encoder.") : isHead(path));
@@ -28,9 +29,11 @@ export function buildModel(device: Device, config: ModelConfig, classes: number,
 }
 
 /** A checkpoint without its classifier, or a U-Net's encoder, under the names it has inside the model. */
-function backbone(tensors: StateDict, prefix: string): StateDict {
+function backbone(tensors: StateDict, prefix: string, depth: number, name: string): StateDict {
   const within = tensors.has("conv1.weight") ? "" : "encoder.";
   const own = [...tensors].filter(([path]) => path.startsWith(within)).map(([path, tensor]) => [path.slice(within.length), tensor] as const);
+  const found = depthOf(new Map(own), name);
+  if (found !== depth) throw new ConfigError(`${name}: these weights are of a ResNet-${found}, the task's model is a ResNet-${depth}. Set model.depth: ${found}.`);
   return new Map(own.filter(([path]) => !isHead(path)).map(([path, tensor]) => [prefix + path, tensor]));
 }
 

@@ -1,6 +1,7 @@
 // A study's configuration: what a YAML file says, checked. Every default is written out in report.json.
 
 import { ConfigError, parseBytes } from "@roentgen/core";
+import { resnetDepths } from "@roentgen/models";
 import { parse } from "yaml";
 import { z } from "zod";
 
@@ -9,7 +10,7 @@ const count = z.int().positive();
 
 const model = z.strictObject({
   kind: z.enum(["resnet", "unet"]),
-  depth: z.literal([18, 34, 50, 101, 152]).default(50),
+  depth: z.literal([...resnetDepths]).default(50),
   /** Where a bottleneck strides. Weights that were trained otherwise are refused. */
   strideOn: z.enum(["3x3", "1x1"]).default("3x3"),
   padding: z.enum(["symmetric", "same"]).default("symmetric"),
@@ -91,7 +92,7 @@ const study = z.strictObject({
     if (value === null) context.addIssue({ code: "custom", message: "expected bytes, such as 500MB or 4GiB" });
     return value ?? 0;
   }).optional(),
-  tasks: z.record(z.string().regex(/^[\w-]+$/), task),
+  tasks: z.record(z.string().regex(/^[\w-]+$/), task).refine((tasks) => Object.keys(tasks).length > 0, "a study has one task or more"),
 });
 
 export type StudyConfig = z.infer<typeof study>;

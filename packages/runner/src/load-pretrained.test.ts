@@ -70,7 +70,7 @@ withDevice("loadPretrained", (device) => {
   it("refuses what is no ResNet, and a network that is not whole", () => {
     const without = (pattern: RegExp): StateDict => new Map([...weights].filter(([name]) => !pattern.test(name)));
     const load = (tensors: StateDict) => () => loadPretrained(device(), { tensors, source: "x.pth" });
-    expect(load(without(/^layer4/))).toThrow("x.pth: bottleneck 3,4,6,0 blocks make no ResNet-18, 34, 50, 101, 152");
+    expect(load(without(/^layer4/))).toThrow("x.pth: blocks 3-4-6-0 of three convolutions make no ResNet-18, 34, 50, 101 or 152");
     expect(load(without(/^layer2\.0\.bn1\.bias/))).toThrow(/x\.pth: 1 tensors of the model are not in the file: .*layer2\.0\.bn1\.bias/);
     expect(load(new Map())).toThrow(CheckpointError);
   });

@@ -1,7 +1,7 @@
-import { type Numerics, torchvisionNumerics } from "@roentgen/checkpoints";
-import { CheckpointError, type StateDict } from "@roentgen/core";
+import { architectureOf, type Numerics, torchvisionNumerics } from "@roentgen/checkpoints";
+import type { StateDict } from "@roentgen/core";
 import type { Device } from "@roentgen/gpu";
-import { ResNet, type ResNetDepth, resnetDepths } from "@roentgen/models";
+import { ResNet, type ResNetDepth } from "@roentgen/models";
 import { loadStateDict, materialize } from "@roentgen/nn";
 import { imageToFloat, type Tensor } from "@roentgen/tensor";
 
@@ -46,16 +46,8 @@ export function loadPretrained(device: Device, options: PretrainedOptions): Pret
   return { model, input, forward: (images) => model.forward(imageToFloat(images, input)) };
 }
 
-/** Blocks of the four stages of each bottleneck network, and of each plain one. */
-const blocks: Readonly<Record<ResNetDepth, string>> = { 18: "basic 2,2,2,2", 34: "basic 3,4,6,3", 50: "bottleneck 3,4,6,3", 101: "bottleneck 3,4,23,3", 152: "bottleneck 3,8,36,3" };
-
-function depthOf(tensors: StateDict, source: string): ResNetDepth {
-  const counts = [1, 2, 3, 4].map((stage) => [...tensors.keys()].filter((name) => new RegExp(`^layer${stage}\\.\\d+\\.conv1\\.weight$`).test(name)).length);
-  const found = `${tensors.has("layer1.0.conv3.weight") ? "bottleneck" : "basic"} ${counts}`;
-  const depth = resnetDepths.find((d) => blocks[d] === found);
-  if (depth === undefined) throw new CheckpointError(`${source}: ${found} blocks make no ResNet-${resnetDepths.join(", ")} with torchvision's names. Convert the file first.`);
-  return depth;
-}
+/** Throws CheckpointError if these are no ResNet's tensors with torchvision's names. */
+export const depthOf = (tensors: StateDict, source: string): ResNetDepth => Number(architectureOf(new Set(tensors.keys()), source).name.slice("resnet".length)) as ResNetDepth;
 
 /** (low + x (high - low) - mean) / std = (x - mean') / std', for x in [0, 1]. */
 function inUnitRange({ mean, std, range: [low, high] }: Numerics["input"]): Pretrained["input"] {

@@ -44,6 +44,12 @@ describe("folderStore", () => {
 });
 
 describe("lockFolder", () => {
+  it("says what to do where the folder is none", async () => {
+    const file = join(fresh(), "file");
+    writeFileSync(file, "");
+    await expect(lockFolder(file)).rejects.toThrow(/file cannot hold results: EEXIST.*Choose another folder with --out/);
+  });
+
   it("lets one process in, and the next when it is gone", async () => {
     const folder = fresh();
     const release = await lockFolder(folder);

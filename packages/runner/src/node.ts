@@ -31,7 +31,9 @@ export function folderStore(folder: string): Store {
  */
 export async function lockFolder(folder: string): Promise<() => Promise<void>> {
   const path = join(folder, "run.lock");
-  await mkdir(folder, { recursive: true });
+  await mkdir(folder, { recursive: true }).catch((error: Error) => {
+    throw new ConfigError(`${folder} cannot hold results: ${error.message}. Choose another folder with --out.`);
+  });
   while (!(await create(path, String(process.pid)))) {
     const holder = Number(await readFile(path, "utf8").catch(() => "0"));
     if (holder > 0 && holder !== process.pid && isAlive(holder)) {

@@ -1,6 +1,6 @@
 import { formatSafetensors, parseSafetensors } from "@roentgen/checkpoints";
 import type { Dataset } from "@roentgen/data";
-import { hostTensor, type HostTensor, type StateDict } from "@roentgen/core";
+import { DataError, hostTensor, type HostTensor, type StateDict } from "@roentgen/core";
 import { resnet, unet } from "@roentgen/models";
 import { fileShape, materialize, stateDict } from "@roentgen/nn";
 import { withDevice } from "@roentgen/tensor/testing/node";
@@ -186,6 +186,10 @@ withDevice("runStudy", (device) => {
     await expect(begin({ datasets: without("train", 3) })).rejects.toThrowErrorMatchingInlineSnapshot(`[DataError: tasks.corner: 3 training images make no batch of 4. Take a smaller batch, or look at "split" in the list.]`);
     await expect(begin({ datasets: without("val", 0) })).rejects.toThrowErrorMatchingInlineSnapshot(`[DataError: tasks.corner: synthetic-multiclass has no validation images. Look at "split" in the list.]`);
     await expect(begin({ datasets: without("test", 0) })).rejects.toThrowErrorMatchingInlineSnapshot(`[DataError: tasks.corner: synthetic-multiclass has no test images. Look at "split" in the list.]`);
+    const ofKind = (kind: Dataset["task"]["kind"]) => async () => ({ ...syntheticDataset("multiclass"), task: { kind, classes: ["top"] } });
+    await expect(begin({ datasets: ofKind("binary") })).rejects.toThrowErrorMatchingInlineSnapshot(`[ConfigError: tasks.corner: synthetic-multiclass is binary; its loss is bce, not cross-entropy.]`);
+    await expect(begin({ datasets: ofKind("mask") })).rejects.toThrowErrorMatchingInlineSnapshot(`[ConfigError: tasks.corner: synthetic-multiclass is mask; its model is a unet, not a resnet. Set model.kind: unet.]`);
+    await expect(begin({ datasets: async () => Promise.reject(new DataError("index.json: no samples.")) })).rejects.toThrowErrorMatchingInlineSnapshot(`[DataError: tasks.corner: multiclass: index.json: no samples.]`);
   });
 
   it("says which initialisation could not be had, and runs the others alone", async () => {
@@ -198,16 +202,20 @@ withDevice("runStudy", (device) => {
     expect(events[0]).toMatchObject({ kind: "study", unavailable: { pretrained: "the file is not there" } });
   });
 
-  it("runs a trial again where other weights lie under the name, and not where words changed", async () => {
+  it("runs a trial again where other weights lie under the name, if it may, and not where words changed", async () => {
     const store = memoryStore();
-    const doneBefore = async (sha256: string, title: string): Promise<readonly string[]> => {
+    const doneBefore = async (sha256: string, title: string, replace = false): Promise<readonly string[]> => {
       let done: readonly string[] = [];
       const listener = (e: StudyEvent) => void (e.kind === "study" && (done = e.done));
       const corner = { ...(config.tasks.corner as StudyConfig["tasks"][string]), title };
-      await study({ ...config, tasks: { corner }, trials: 1, inits: ["pretrained"] }, store, { inits: new Map([["pretrained", { ...pretrained, description: title, sha256 }]]), listener });
+      await study({ ...config, tasks: { corner }, trials: 1, inits: ["pretrained"] }, store, { replace, inits: new Map([["pretrained", { ...pretrained, description: title, sha256 }]]), listener });
       return done;
     };
-    expect([await doneBefore("a", "Corners"), await doneBefore("a", "Which corner?"), await doneBefore("b", "Corners")]).toEqual([[], ["corner-pretrained-0"], []]);
+    expect([await doneBefore("a", "Corners"), await doneBefore("a", "Which corner?")]).toEqual([[], ["corner-pretrained-0"]]);
+    const before = store.files.get("trials/corner-pretrained-0.json");
+    await expect(doneBefore("b", "Corners")).rejects.toThrowErrorMatchingInlineSnapshot(`[ConfigError: study "small": corner-pretrained-0 finished here with other settings, data, weights or adapter. Choose another folder (--out), or have them trained again (--replace).]`);
+    expect(store.files.get("trials/corner-pretrained-0.json")).toBe(before);
+    expect(await doneBefore("b", "Corners", true)).toEqual([]);
   });
 
   it("stops at a loss that is not finite, with the step and the first op that wrote such a value", async () => {
@@ -222,13 +230,13 @@ withDevice("runStudy", (device) => {
     };
     const inits = new Map([["random", randomInit], ["pretrained", poisoned]]);
     const failing = study(only(config, "corner", { trials: 1 }), memoryStore(), { inits });
-    await expect(failing).rejects.toThrow(/^corner-pretrained-0: the loss of step 1 \(epoch 1\) is NaN; the first op that wrote a value that is not finite is layer2\.0\.conv1 conv2d .*Lower the learning rate/);
+    await expect(failing).rejects.toThrow(/^corner-pretrained-0: the loss of step 1 \(epoch 1\) is NaN; the first op that wrote a value that is not finite is layer2\.0\.conv1 conv2d .*Nothing was learnt before it: the first weights hold such a value/);
     // Who does not want to wait for the search interrupts it; who has no memory for it is told of the loss all the same.
     const controller = new AbortController();
     const impatient = study(only(config, "corner", { trials: 1 }), memoryStore(), { inits, signal: controller.signal, listener: (e) => e.kind === "note" && controller.abort() });
-    await expect(impatient).rejects.toThrow("the loss of step 1 (epoch 1) is NaN; its cause was not looked for. Lower the learning rate");
+    await expect(impatient).rejects.toThrow("the loss of step 1 (epoch 1) is NaN; its cause was not looked for. Nothing was learnt before it");
     const searching = (e: StudyEvent) => void (e.kind === "note" && vi.spyOn(device(), "scope").mockImplementationOnce(() => { throw new Error("no memory"); }));
-    await expect(study(only(config, "corner", { trials: 1 }), memoryStore(), { inits, listener: searching })).rejects.toThrow("the loss of step 1 (epoch 1) is NaN; looking for its cause failed (no memory). Lower");
+    await expect(study(only(config, "corner", { trials: 1 }), memoryStore(), { inits, listener: searching })).rejects.toThrow("the loss of step 1 (epoch 1) is NaN; looking for its cause failed (no memory). Nothing");
   });
 
   it("takes the encoder of a U-Net's checkpoint", async () => {
@@ -275,6 +283,12 @@ withDevice("runStudy", (device) => {
       expect.stringMatching(/^corner-random-0: the saved state cannot be read \(trial state: model\.0 has 0 bytes.*the trial starts again/), "begins at step 0",
       expect.stringMatching(/^corner-random-0: the saved state cannot be read \(trial state: optimizer: the saved state has 0 bytes.*the trial starts again/), "begins at step 0",
     ]);
+  });
+
+  it("refuses weights of another depth", async () => {
+    const deep = config.tasks.corner as StudyConfig["tasks"][string];
+    const other = { ...config, inits: ["pretrained"], baseline: undefined, tasks: { corner: { ...deep, model: { ...deep.model, depth: 34 as const } } } };
+    await expect(study(other, memoryStore())).rejects.toThrowErrorMatchingInlineSnapshot(`[ConfigError: pretrained: these weights are of a ResNet-18, the task's model is a ResNet-34. Set model.depth: 18.]`);
   });
 
   it("refuses weights that were trained with another stride", async () => {

@@ -2,7 +2,7 @@
 // and not done again; a trial under way goes on from its last state. A second call with the same configuration and data ends
 // with the same numbers, bit for bit, however often it was interrupted.
 
-import { CheckpointError, DataError, hashString, mix32, RoentgenError } from "@roentgen/core";
+import { CheckpointError, ConfigError, DataError, hashString, mix32, RoentgenError } from "@roentgen/core";
 import { formatSafetensors, numericsToMetadata, imagenetInput } from "@roentgen/checkpoints";
 import type { Dataset } from "@roentgen/data";
 import { type Device, readableBytes } from "@roentgen/gpu";
@@ -40,6 +40,8 @@ export interface StudyOptions {
   readonly checkpointSeconds?: number;
   /** Whether to keep each trial's best weights as safetensors. */
   readonly keepModels?: boolean;
+  /** Train again what is finished in the store with another configuration, other data or other weights, in place of refusing to. */
+  readonly replace?: boolean;
 }
 
 /** The study was stopped on request and can go on from what it saved. */
@@ -88,9 +90,14 @@ export async function runStudy(options: StudyOptions): Promise<Report> {
     return tuning(tasksOf(device, specs));
   });
   const results = new Map<string, TrialResult>();
+  const others: string[] = [];
   for (const p of planned) {
-    const result = await readResult(store, p.name, identity(p));
-    if (result) results.set(p.name, result);
+    const found = await readResult(store, p.name);
+    if (found?.identity === identity(p)) results.set(p.name, found.result);
+    else if (found) others.push(p.name);
+  }
+  if (others.length > 0 && !options.replace) {
+    throw new ConfigError(`study "${config.name}": ${others.slice(0, 3).join(", ")}${others.length > 3 ? ` and ${others.length - 3} others` : ""} finished here with other settings, data, weights or adapter. Choose another folder (--out), or have them trained again (--replace).`);
   }
   listener({ kind: "study", trials: planned.map((p) => p.name), done: [...results.keys()], chosen: chosen(config, sets), unavailable });
   const report = (): Report => {
@@ -201,11 +208,24 @@ async function resume(trial: Trial, store: Store, file: string, identity: string
 async function loadDatasets({ config, datasets }: StudyOptions): Promise<Map<string, Dataset>> {
   const sets = new Map<string, Dataset>();
   for (const [name, task] of Object.entries(config.tasks)) {
-    const set = await datasets(task.data);
+    const set = await datasets(task.data).catch((error: unknown) => {
+      throw error instanceof DataError ? new DataError(`tasks.${name}: ${task.data}: ${error.message}`) : error;
+    });
+    checkKind(name, task, set);
     checkSplits(name, task, set);
     sets.set(name, set);
   }
   return sets;
+}
+
+/** The losses of each kind of task. */
+const lossesOf: Readonly<Record<Dataset["task"]["kind"], readonly TaskConfig["loss"][]>> = { multiclass: ["cross-entropy"], binary: ["bce"], multilabel: ["bce"], mask: ["bce", "dice", "bce+dice"] };
+
+/** Throws ConfigError for a model or a loss that is not made for such labels. */
+function checkKind(name: string, { model, loss }: TaskConfig, { name: set, task: { kind } }: Dataset): void {
+  const wanted = kind === "mask" ? "unet" : "resnet";
+  if (model.kind !== wanted) throw new ConfigError(`tasks.${name}: ${set} is ${kind}; its model is a ${wanted}, not a ${model.kind}. Set model.kind: ${wanted}.`);
+  if (!lossesOf[kind].includes(loss)) throw new ConfigError(`tasks.${name}: ${set} is ${kind}; its loss is ${lossesOf[kind].join(" or ")}, not ${loss}.`);
 }
 
 /** Throws DataError for a split that training or testing would only miss at its end. */
@@ -238,12 +258,11 @@ function trialIdentity({ task: { title: _, ...task }, initName, seed }: Planned,
   return JSON.stringify({ task, init: initName, sha256, seed, data: dataset.hash, adapter: device.info.description || device.info.device });
 }
 
-async function readResult(store: Store, name: string, identity: string): Promise<TrialResult | null> {
+async function readResult(store: Store, name: string): Promise<{ readonly identity: string; readonly result: TrialResult } | null> {
   const bytes = await store.read(`trials/${name}.json`);
   if (!bytes) return null;
   try {
-    const saved = JSON.parse(new TextDecoder().decode(bytes)) as { identity: string; result: TrialResult };
-    return saved.identity === identity ? saved.result : null;
+    return JSON.parse(new TextDecoder().decode(bytes)) as { identity: string; result: TrialResult };
   } catch {
     return null; // A file that is no JSON was not written by us: the trial runs again and replaces it.
   }

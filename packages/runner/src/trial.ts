@@ -49,7 +49,7 @@ export interface LostLoss {
 
 export class NonFiniteLoss extends NonFiniteError {
   constructor(readonly at: LostLoss, cause = "its cause was not looked for") {
-    super(`${at.trial}: the loss of step ${at.step + 1} (epoch ${at.epochs.length + 1}) is ${at.loss}; ${cause}. Lower the learning rate (${at.rate}), or set optimizer.maxGradNorm.`);
+    super(`${at.trial}: the loss of step ${at.step + 1} (epoch ${at.epochs.length + 1}) is ${at.loss}; ${cause}. ${at.step === 0 ? "Nothing was learnt before it: the first weights hold such a value, or one too large" : `Lower the learning rate (${at.rate}), or set optimizer.maxGradNorm`}.`);
   }
 }
 

@@ -21,6 +21,7 @@ export interface RunOptions {
   readonly tune?: boolean;
   readonly budget?: number;
   readonly offline?: boolean;
+  readonly replace?: boolean;
 }
 
 /** `roentgen run`: a study from its file to its report, going on where an earlier run stopped. */
@@ -44,6 +45,7 @@ export async function run(study: string, options: RunOptions): Promise<void> {
     tell(`${config.title ?? config.name}, on ${device.info.description || device.info.device}${device.info.software ? " (software)" : ""}${options.native ? ", native" : ""}; results in ${shown(folder)}`);
     const report = await runStudy({
       config, device,
+      replace: options.replace === true,
       datasets: datasetsBeside(study),
       inits,
       store: folderStore(folder),
