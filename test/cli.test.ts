@@ -73,7 +73,7 @@ withDevice("roentgen with a device", () => {
   it("refuses an adapter that is not there", async () => {
     const { code, stderr } = await roentgen(["profile", "resnet18", "--adapter", "no such adapter"]);
     expect(code).toBe(1);
-    expect(stderr).toContain('DeviceError: no adapter named "no such adapter"');
+    expect(stderr).toContain('ConfigError: no adapter named "no such adapter"');
   });
 
   it("profiles a training step: JSON, a Chrome trace, a page, and a comparison with an earlier profile", { timeout: 120_000 }, async () => {

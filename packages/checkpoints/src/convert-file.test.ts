@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdtempSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
@@ -61,6 +61,25 @@ describe("convertFile", () => {
     expect([again.numerics, again.report.method, again.report.licence]).toEqual([numerics, "byol", report.licence]);
     const [a, b] = [first, second].map((path) => parseSafetensors(new Uint8Array(readFileSync(path))).tensors);
     expect(b).toEqual(a);
+  });
+
+  it("knows of a file of its own no more than was known of the first", async () => {
+    const [first, second] = [join(folder, "a.safetensors"), join(folder, "b.safetensors")];
+    const source = join(folder, "x.pth");
+    writeFileSync(source, gunzipSync(fixture("torch/resnet18.pth.gz")));
+    const { report } = await convertFile(source, first);
+    const again = await convertFile(first, second);
+    expect([report.sureness, again.report.sureness, again.report.method]).toEqual(["guess", "guess", report.method]);
+  });
+
+  it("does not write over the file that it reads, under whatever name", async () => {
+    const source = join(folder, "x.pth");
+    writeFileSync(source, gunzipSync(fixture("torch/resnet18.pth.gz")));
+    const before = readFileSync(source);
+    symlinkSync(source, join(folder, "y.safetensors"));
+    for (const out of [source, join(folder, "y.safetensors")]) await expect(convertFile(source, out)).rejects.toThrow(/is the file that is to be converted.*Choose another --out/);
+    expect(readFileSync(source).equals(before)).toBe(true);
+    expect(readdirSync(folder).sort()).toEqual(["x.pth", "y.safetensors"]);
   });
 
   it("leaves no file where a tensor cannot be read half-way", async () => {

@@ -1,5 +1,5 @@
-import type { FileHandle } from "node:fs/promises";
-import type { StateDict } from "@roentgen/core";
+import { type FileHandle, stat } from "node:fs/promises";
+import { ConfigError, type StateDict } from "@roentgen/core";
 import { writeWhole } from "@roentgen/core/node";
 import { type OpenedFile, withWeightFile } from "./file-source.ts";
 import { type Conversion, convertContainer, type ConversionReport, type ConvertOptions, readAll } from "./methods/convert.ts";
@@ -26,12 +26,13 @@ export interface ConvertedFile {
  * machine that loses its power meanwhile may keep a file that is too short, which every reader refuses and a second run replaces.
  *
  * @param out  path of the result; without it the file is only examined, every tensor's name and shape included
- * @throws CheckpointError as `convertContainer`
+ * @throws CheckpointError as `convertContainer`; ConfigError if `out` is the file itself
  */
 export async function convertFile(path: string, out: string | undefined, options: ConvertFileOptions = {}): Promise<ConvertedFile> {
   return withWeightFile(path, async (file) => {
     const conversion = await convertContainer(file.container, { ...options, fileName: file.name });
     if (out === undefined) return describe(conversion, file, await file.sha256());
+    if (await isSame(path, out)) throw new ConfigError(`${out}: is the file that is to be converted, which may hold more than its weights. Choose another --out.`);
     return writeWhole(out, async (target) => {
       // The file is hashed while its tensors are written. The header, which holds the hash, has room kept for it and comes last.
       const bytes = await writePieces(target, streamSafetensors(conversion.tensors, describe(conversion, file, "0".repeat(64)).metadata));
@@ -53,6 +54,12 @@ export async function loadConverted(path: string, options: ConvertFileOptions = 
 function describe({ report, numerics, metadata }: Conversion, { name, bytes }: OpenedFile, sha256: string): ConvertedFile {
   const noted = new Map([...metadata, ["roentgen.source_file", name], ["roentgen.source_bytes", String(bytes)], ["roentgen.source_sha256", sha256]]);
   return { report, numerics, metadata: noted, source: { name, bytes, sha256 } };
+}
+
+/** Whether two paths lead to one file. */
+async function isSame(path: string, other: string): Promise<boolean> {
+  const [a, b] = await Promise.all([path, other].map((each) => stat(each, { bigint: true }).catch(() => null)));
+  return a !== null && a?.dev === b?.dev && a?.ino === b?.ino;
 }
 
 /** Small pieces are gathered, so that hundreds of small tensors do not become hundreds of writes. */

@@ -1,5 +1,5 @@
 import { totalmem } from "node:os";
-import { DeviceError } from "@roentgen/core";
+import { ConfigError, DeviceError } from "@roentgen/core";
 import { create, globals } from "webgpu";
 import type { Device } from "./device.ts";
 import type { DeviceInfo } from "./device-info.ts";
@@ -52,7 +52,7 @@ async function findAdapter({ adapter: name, native = process.env.ROENTGEN_NATIVE
   const info = describe(adapter, "node", [...disable.map((toggle) => `-${toggle}`), ...enable]);
   const names = [info.vendor, info.architecture, info.device, info.description].join(" ");
   if (name && !names.toLowerCase().includes(name.toLowerCase())) {
-    throw new DeviceError(`no adapter named "${name}": the driver offers ${names}. Set VK_DRIVER_FILES to choose another Vulkan driver.`);
+    throw new ConfigError(`no adapter named "${name}": the driver offers ${names}. Set VK_DRIVER_FILES to choose another Vulkan driver.`);
   }
   return { gpu, adapter, info };
 }

@@ -1,13 +1,13 @@
 // From an opened container to a state dict that a strict torchvision load accepts: find, map, check names and shapes, and only
 // then read. What came, what was left out and how sure that is goes into a report; how the network computes into the metadata.
-import { CheckpointError, format, type HostTensor, hostTensor, type StateDict } from "@roentgen/core";
+import { CheckpointError, ConfigError, format, type HostTensor, hostTensor, type StateDict } from "@roentgen/core";
 import type { Container } from "../containers/container.ts";
 import { type Converted, kerasResnet50ToTorchvision } from "../keras-resnet50.ts";
 import { LazyTensor } from "../lazy-tensor.ts";
 import { type Numerics, numericsFromMetadata, numericsToMetadata } from "../numerics.ts";
 import { canonicalShapes, checkBackbone, featuresOf, some } from "./architecture.ts";
 import { type TensorDict, tensorDicts, withoutScope } from "./find.ts";
-import type { Found, Sureness } from "./found.ts";
+import { type Found, type Sureness, surenesses } from "./found.ts";
 import { asCount, asFloat32, zeroCount } from "./mapped.ts";
 import { methodIds, recognise } from "./recognise.ts";
 
@@ -65,12 +65,12 @@ export const converterVersion = "1";
  */
 export async function convertContainer(container: Container, options: ConvertOptions): Promise<Conversion> {
   const { fileName, method = "auto", padding = "native", dropUnknown = false } = options;
-  if (method !== "auto" && !methodIds.includes(method)) throw new CheckpointError(`there is no method ${JSON.stringify(method)}; choose auto or one of ${methodIds.join(", ")}.`);
+  if (method !== "auto" && !methodIds.includes(method)) throw new ConfigError(`there is no method ${JSON.stringify(method)}; choose auto or one of ${methodIds.join(", ")}.`);
   const keras = tensorDicts(container.root).map((dict) => withoutScope(dict, "conv1/kernel")).find((dict) => dict?.tensors.has("bn_conv1/gamma"));
   if (keras && (method === "auto" || method === "keras-resnet50")) return fromKeras(container, keras, padding);
   const found = recognise(container.root, { method, prefix: options.prefix, fileName, member: container.member });
   if (found.strangers.length > 0 && !dropUnknown) {
-    throw new CheckpointError(`${fileName}: looks like ${found.method}, but has ${found.strangers.length} tensors that ${found.method}'s files do not have: ${some(found.strangers)}. Give --drop-unknown if they can be left out.`);
+    throw new CheckpointError(`${fileName}: looks like ${found.method}, but has ${found.strangers.length} tensors that ${found.method}'s files do not have: ${some(found.strangers)}. \`roentgen convert --drop-unknown\` leaves them out.`);
   }
   return finish(container, method === "auto" ? asNoted(found, container) : found, padding, fileName);
 }
@@ -79,7 +79,9 @@ export async function convertContainer(container: Container, options: ConvertOpt
 function asNoted(found: Found, { metadata }: Container): Found {
   const method = metadata.get("roentgen.method");
   if (method === undefined) return found;
-  return { ...found, method, title: method, sureness: "certain", because: ["the file's own metadata say so"], alike: [], licence: metadata.get("roentgen.licence") ?? found.licence, labels: metadata.get("roentgen.fc") ?? found.labels };
+  const noted = metadata.get("roentgen.method_sureness");
+  const sureness = surenesses.find((each) => each === noted) ?? "certain";
+  return { ...found, method, title: method, sureness, because: ["the file's own metadata say so"], alike: [], licence: metadata.get("roentgen.licence") ?? found.licence, labels: metadata.get("roentgen.fc") ?? found.labels };
 }
 
 function finish(container: Container, found: Found, padding: "native" | "study", who: string): Conversion {

@@ -2,7 +2,8 @@ import type { LazyTensor } from "../lazy-tensor.ts";
 import type { Numerics } from "../numerics.ts";
 
 /** How well a method is known: nothing else looks so; the user decided between some that do; the file's name did; nothing did. */
-export type Sureness = "certain" | "asked" | "likely" | "guess";
+export const surenesses = ["certain", "asked", "likely", "guess"] as const;
+export type Sureness = (typeof surenesses)[number];
 
 /** A backbone that was found in a container, under torchvision's names and in its layout, not yet checked. */
 export interface Found {

@@ -1,4 +1,4 @@
-import { CheckpointError, hostTensor, type Shape } from "@roentgen/core";
+import { CheckpointError, ConfigError, hostTensor, type Shape } from "@roentgen/core";
 import { describe, expect, it } from "vitest";
 import type { Container } from "../containers/container.ts";
 import { LazyTensor } from "../lazy-tensor.ts";
@@ -51,17 +51,22 @@ describe("a file is refused", () => {
     ["with a bias", withOther("layer1.0.conv1.bias", lazy([64])), {}, '"layer1.0.conv1.bias"'],
     ["with a count for a weight", withOther("bn1.weight", lazy([64], "i64")), {}, '"bn1.weight" is i64[64], expected f32'],
     ["with a block missing", dict(backbone().filter(([key]) => !key.startsWith("layer3.5."))), {}, "blocks 3-4-5-3 of three convolutions make no ResNet"],
-    ["with a stranger", withOther("extra.weight", lazy([3])), {}, 'tensors that barlow-twins\'s files do not have: "extra.weight". Give --drop-unknown'],
+    ["with a stranger", withOther("extra.weight", lazy([3])), {}, 'tensors that barlow-twins\'s files do not have: "extra.weight". `roentgen convert --drop-unknown` leaves them out'],
     ["with two networks", dict(backbone("student."), backbone("other.")), {}, 'under "student."; the outermost dict holds a ResNet under "other.". Say which with --prefix'],
     ["with no network", wrapped("epoch", 3), {}, "no dict of tensors in it"],
     ["with another network", dict([["features.0.weight", lazy([64, 3, 11, 11])]]), {}, 'no ResNet in outermost: 1 tensors, "features.0.weight"'],
     ["that is not what was asked for", dict(backbone()), { method: "swav" }, "the file is not what swav releases"],
-    ["for a method that nobody knows", dict(backbone()), { method: "swaw" }, 'there is no method "swaw"; choose auto or one of'],
     ["with more tensors than any", dict(Array.from({ length: 50_001 }, (_, i) => [`t${i}`, lazy([1])] as const)), {}, "more than 50000 tensors"],
   ])("%s", async (_, root, options, message) => {
     const outcome = convert(root, options);
     await expect(outcome).rejects.toThrow(message);
     await expect(outcome).rejects.toBeInstanceOf(CheckpointError);
+  });
+
+  it("for a method that nobody knows, as any wrong option", async () => {
+    const outcome = convert(dict(backbone()), { method: "swaw" });
+    await expect(outcome).rejects.toThrow('there is no method "swaw"; choose auto or one of');
+    await expect(outcome).rejects.toBeInstanceOf(ConfigError);
   });
 
   it("unless it is told what to leave out, or which to take", async () => {

@@ -77,10 +77,10 @@ const whereText = ({ dict, prefix, style }: Candidate): string =>
   `${dict.at === "" ? "the outermost dict" : quote(dict.at)} holds a ${style.name === "torchvision" ? "" : `${style.name}-style `}ResNet ${prefix === "" ? "without a prefix" : `under ${quote(prefix)}`}`;
 
 function nothingFound(dicts: readonly TensorDict[], { prefix }: RecogniseOptions): string {
-  if (dicts.length === 0) return "no dict of tensors in it. roentgen inspect lists what there is.";
+  if (dicts.length === 0) return "no dict of tensors in it. In a shell, roentgen inspect lists what there is.";
   const sizes = dicts.slice(0, 3).map(({ at, tensors }) => `${at === "" ? "outermost" : quote(at)}: ${tensors.size} tensors, ${some([...tensors.keys()])}`);
   const folded = dicts.some(({ tensors }) => [...tensors.keys()].some((name) => name.endsWith("_bn_offset")));
-  return `no ResNet${prefix === undefined ? "" : ` under ${quote(prefix)}`} in ${sizes.join("; ")}. ${folded ? "Its batch norms were folded into its filters when the graph was made, and cannot be told from them; convert the model that it was made of." : "roentgen inspect lists what there is."}`;
+  return `no ResNet${prefix === undefined ? "" : ` under ${quote(prefix)}`} in ${sizes.join("; ")}. ${folded ? "Its batch norms were folded into its filters when the graph was made, and cannot be told from them; convert the model that it was made of." : "In a shell, roentgen inspect lists what there is."}`;
 }
 
 function fit(row: MethodRow, { dict, prefix, style }: Candidate): boolean {
