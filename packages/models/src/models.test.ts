@@ -149,6 +149,12 @@ describe("a plan", () => {
     expect(plan.dispatches.filter((d) => /^(fill|copy)/.test(d.kernel.name))).toEqual([]);
   });
 
+  it.each([["lanes", "f32", "resnet18"], ["h200", "mixed", "resnet50"], ["lanes", "f32", "unet"]] as const)("of a step by %s kernels in %s of %s counts the operations of all that computes", (adapter, precision, network) => {
+    const silent = trainStep({ adapter, precision, network, batch: 2, size: 64 }).dispatches.filter(({ flops }) => flops === 0).map(({ kernel }) => kernel.name.replace(/\.(half|packed)/, ""));
+    // What moves and casts, and what is done once a channel or once a step.
+    expect([...new Set(silent)].filter((name) => !/^(shape|cast|concat|upsample|fit-channels|batch-norm\.merge|loss-scale|optimizer\.advance)/.test(name))).toEqual([]);
+  });
+
   it("of a ResNet-50 step has slots close to what is alive at once", () => {
     const plan = trainStep({ network: "resnet50", batch: 4 });
     expect(plan.bytes).toBeLessThan(1.1 * plan.peakLiveBytes + 2 ** 20);

@@ -14,6 +14,9 @@ const merges = { f32: batchNormMerge, half: batchNormMergeHalf, packed: batchNor
 const twoGradients = { f32: batchNormTwoGradients, half: batchNormTwoGradientsHalf, packed: batchNormTwoGradientsPacked };
 const wholes = { f32: batchNormWhole, half: batchNormWholeHalf, packed: batchNormWholePacked };
 
+/** Floating-point operations an element of each pass, comparisons among them; `mask` is what it costs to know from x whether ReLU let it through. */
+export const perElement = { statistics: 4, normalise: 3, gradientSums: 5, backwardX: 6, mask: 3 } as const;
+
 /** One batch norm. */
 export interface Layer {
   readonly x: Tensor;
@@ -101,22 +104,22 @@ function stripesOf(layer: Layer): Sums {
   return {
     statistics() {
       const [mean, spread, partials] = [vector(layer, "mean"), vector(layer, "invstd"), partial()];
-      launch(k.statistics, { x, partials, params }, grid);
+      launch(k.statistics, { x, partials, params }, grid, { flops: perElement.statistics * x.size });
       launch(merge.merge, { first_row: x, stripe_statistics: partials, batch_mean: mean, batch_invstd: spread, running_mean: running.mean, running_variance: running.variance, batches: running.count, params }, mergeGrid);
       return [mean, spread];
     },
 
     gradients(dy, forward) {
       const [sums, { mean, spread, y }] = [partial(), forward];
-      if (residual) launch(k.gradientSumsResidual, { x, out: y, dy, mean_in: mean, sums, params }, grid);
-      else launch(k.gradientSums, { x, mean_in: mean, spread_in: spread, weight, bias, dy, sums, params }, grid, { overrides: flags });
+      if (residual) launch(k.gradientSumsResidual, { x, out: y, dy, mean_in: mean, sums, params }, grid, { flops: perElement.gradientSums * x.size });
+      else launch(k.gradientSums, { x, mean_in: mean, spread_in: spread, weight, bias, dy, sums, params }, grid, { overrides: flags, flops: (perElement.gradientSums + (relu ? perElement.mask : 0)) * x.size });
       return merged(sums, forward);
     },
 
     ofBoth(dy, more, forward) {
       const [total, sums] = [emptyLike(dy), partial()];
       const given = { x, dy, out: forward.y, more, mean_in: forward.mean };
-      launch(twinFor(x.device, dtype, twoGradients).gradientSums, { ...given, sums, total, params: { rows, columns, ...deal, all_bits: 0xffffffff } }, grid, { flops: dy.size });
+      launch(twinFor(x.device, dtype, twoGradients).gradientSums, { ...given, sums, total, params: { rows, columns, ...deal, all_bits: 0xffffffff } }, grid, { flops: (1 + perElement.gradientSums) * x.size });
       return [total, merged(sums, forward)];
     },
   };
@@ -146,21 +149,21 @@ function wholeColumns(layer: Layer): Sums | null {
   return {
     statistics() {
       const [mean, spread] = [vector(layer, "mean"), vector(layer, "invstd")];
-      launch(k.statistics, { x, batch_mean: mean, batch_invstd: spread, running_mean: running.mean, running_variance: running.variance, batches: running.count, params }, grid, { overrides });
+      launch(k.statistics, { x, batch_mean: mean, batch_invstd: spread, running_mean: running.mean, running_variance: running.variance, batches: running.count, params }, grid, { overrides, flops: perElement.statistics * x.size });
       return [mean, spread];
     },
 
     gradients(dy, { mean, spread, y }) {
       const made = emptyMerged(layer);
       const given = { x, dy, mean_in: mean, invstd_in: spread, weight, bias };
-      if (residual) launch(k.gradientsResidual, { ...given, out: y, ...made, params }, grid, { overrides });
-      else launch(k.gradients, { ...given, ...made, params }, grid, { overrides: { ...overrides, RELU: Number(relu) } });
+      if (residual) launch(k.gradientsResidual, { ...given, out: y, ...made, params }, grid, { overrides, flops: perElement.gradientSums * x.size });
+      else launch(k.gradients, { ...given, ...made, params }, grid, { overrides: { ...overrides, RELU: Number(relu) }, flops: (perElement.gradientSums + (relu ? perElement.mask : 0)) * x.size });
       return made;
     },
 
     ofBoth(dy, more, { mean, spread, y }) {
       const [total, made] = [emptyLike(dy), emptyMerged(layer)];
-      launch(k.gradientsTwoWays, { x, dy, out: y, more, mean_in: mean, invstd_in: spread, weight, bias, ...made, total, params }, grid, { overrides, flops: dy.size });
+      launch(k.gradientsTwoWays, { x, dy, out: y, more, mean_in: mean, invstd_in: spread, weight, bias, ...made, total, params }, grid, { overrides, flops: (1 + perElement.gradientSums) * x.size });
       return [total, made];
     },
   };

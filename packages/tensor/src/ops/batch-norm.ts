@@ -6,7 +6,7 @@ import { groups, launch, op } from "../op.ts";
 import { floatDType } from "../storage.ts";
 import type { GradientOf, SumOf } from "../tape.ts";
 import { empty, emptyLike, type Tensor } from "../tensor.ts";
-import { type Forward, kernelsOf, type Layer, sumsOf } from "./batch-norm-sums.ts";
+import { type Forward, kernelsOf, type Layer, perElement, sumsOf } from "./batch-norm-sums.ts";
 import { masked } from "./relu.ts";
 
 /** Statistics that outlive the step: persistent f32 tensors, [C], [C] and [1]. */
@@ -65,8 +65,8 @@ function normalised(name: string, x: Tensor, weight: Tensor, bias: Tensor, resid
   const [mean, spread] = train ? keep(sums.statistics) : [running.mean, running.variance];
   const y = emptyLike(x);
   const inputs = { x, mean_in: mean, spread_in: spread, weight, bias };
-  if (residual) launch(k.normaliseResidual, { ...inputs, residual, y, params }, grid, { overrides: { FROZEN: flags.FROZEN } });
-  else launch(k.normalise, { ...inputs, y, params }, grid, { overrides: flags });
+  if (residual) launch(k.normaliseResidual, { ...inputs, residual, y, params }, grid, { overrides: { FROZEN: flags.FROZEN }, flops: (perElement.normalise + 2) * x.size });
+  else launch(k.normalise, { ...inputs, y, params }, grid, { overrides: flags, flops: (perElement.normalise + (relu ? 1 : 0)) * x.size });
 
   const forward: Forward = { mean, spread, y };
   const merged = once((dy) => sums.gradients(dy, forward));
@@ -85,11 +85,11 @@ function normalised(name: string, x: Tensor, weight: Tensor, bias: Tensor, resid
     const coefficients_in = train ? merged(dy).coefficients : constants();
     const dx = emptyLike(x);
     if (!residual) {
-      launch(k.backwardX, { x, gradient: dy, coefficients_in, dx, params }, grid, { overrides: { RELU: flags.RELU } });
+      launch(k.backwardX, { x, gradient: dy, coefficients_in, dx, params }, grid, { overrides: { RELU: flags.RELU }, flops: (perElement.backwardX + (relu ? perElement.mask : 0)) * x.size });
       return { dx, dresidual: null };
     }
     const dresidual = emptyLike(x);
-    launch(k.backwardXResidual, { x, out: y, gradient: dy, coefficients_in, dx, dresidual, params }, grid);
+    launch(k.backwardXResidual, { x, out: y, gradient: dy, coefficients_in, dx, dresidual, params }, grid, { flops: (perElement.backwardX + 1) * x.size });
     return { dx, dresidual };
   });
   const gradients: GradientOf[] = [(dy) => pass(dy).dx, (dy) => merged(dy).dweight, (dy) => merged(dy).dbias];

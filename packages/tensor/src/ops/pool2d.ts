@@ -28,13 +28,13 @@ export interface AvgPoolOptions extends PoolOptions {
  * @throws ShapeError if x is no image or the window does not fit
  */
 export const maxPool2d = op("maxPool2d", (x: Tensor, options: PoolOptions) => {
-  const { k, y, forward, backward } = pooling("maxPool2d", x, options);
+  const { k, y, forward, backward, flops } = pooling("maxPool2d", x, options);
   const places = empty(x.device, y.shape, { dtype: "u32", label: "places" });
-  launch(k.maxForward, { x, y, places, params: forward }, groups(k.maxForward, forward.n));
+  launch(k.maxForward, { x, y, places, params: forward }, groups(k.maxForward, forward.n), { flops });
   return [y, [
     (dy) => {
       const dx = emptyLike(x);
-      launch(k.maxBackward, { dy, maxima: places, dx, params: backward }, groups(k.maxBackward, backward.n));
+      launch(k.maxBackward, { dy, maxima: places, dx, params: backward }, groups(k.maxBackward, backward.n), { flops });
       return dx;
     },
   ]];
@@ -49,13 +49,13 @@ export const maxPool2d = op("maxPool2d", (x: Tensor, options: PoolOptions) => {
  * @throws ShapeError if x is no image or the window does not fit
  */
 export const avgPool2d = op("avgPool2d", (x: Tensor, options: AvgPoolOptions) => {
-  const { k, y, forward, backward } = pooling("avgPool2d", x, options);
+  const { k, y, forward, backward, flops } = pooling("avgPool2d", x, options);
   const overrides = { COUNT_PADDING: Number(options.countIncludePad ?? true) };
-  launch(k.meanForward, { x, y, params: forward }, groups(k.meanForward, forward.n), { overrides });
+  launch(k.meanForward, { x, y, params: forward }, groups(k.meanForward, forward.n), { overrides, flops });
   return [y, [
     (dy) => {
       const dx = emptyLike(x);
-      launch(k.meanBackward, { dy, dx, params: backward }, groups(k.meanBackward, backward.n), { overrides });
+      launch(k.meanBackward, { dy, dx, params: backward }, groups(k.meanBackward, backward.n), { overrides, flops });
       return dx;
     },
   ]];
@@ -72,11 +72,11 @@ export const globalAvgPool = op("globalAvgPool", (x: Tensor) => {
   const [images, height, width, channels] = imageShape("globalAvgPool", x);
   const { k, forward, backward } = sizes(x, { kernel: [height, width], stride: [1, 1], dilation: [1, 1], padding: { top: 0, bottom: 0, left: 0, right: 0 }, output: [1, 1] });
   const y = empty(x.device, [images, channels]);
-  launch(k.globalForward, { x, means: y, params: forward }, groups(k.globalForward, forward.n));
+  launch(k.globalForward, { x, means: y, params: forward }, groups(k.globalForward, forward.n), { flops: x.size });
   return [y, [
     (dy) => {
       const dx = emptyLike(x);
-      launch(k.globalBackward, { dmeans: dy, dx, params: backward }, groups(k.globalBackward, backward.n));
+      launch(k.globalBackward, { dmeans: dy, dx, params: backward }, groups(k.globalBackward, backward.n), { flops: x.size });
       return dx;
     },
   ]];
@@ -89,7 +89,9 @@ function pooling(name: string, x: Tensor, { kernel, stride = kernel, padding = 0
   if (Math.max(top, bottom) >= window.kernel[0] || Math.max(left, right) >= window.kernel[1]) {
     throw new ShapeError(`${name}: padding must be less than the kernel, or windows would see nothing but padding. Padding is ${top}, ${bottom}, ${left}, ${right} (top, bottom, left, right), kernel ${window.kernel.join("x")}.`);
   }
-  return { ...sizes(x, window), y: empty(x.device, [images, ...window.output, channels], { dtype: x.dtype }) };
+  const y = empty(x.device, [images, ...window.output, channels], { dtype: x.dtype });
+  // A comparison or an addition for each value of each window, in both directions.
+  return { ...sizes(x, window), y, flops: y.size * window.kernel[0] * window.kernel[1] };
 }
 
 /** The kernels for this number of channels, and parameters of threads that make outputs, or inputs' gradients. */
