@@ -167,6 +167,29 @@ describe.skipIf(!present)("the device", () => {
     expect(device.heldBytes).toBe(0);
   });
 
+  it("holds nothing of a plan whose memory was refused half-way", async () => {
+    const device = await open({ budgetBytes: 20_000 });
+    const plan = recordAddTwice(device);
+    const built = plan.build();
+    // Somebody else is quicker: room is left for two slots of three.
+    const other = device.allocPersistent(12_000, "another");
+    await expect(built).rejects.toThrow("add twice slot 2 needs 3.9 KiB");
+    expect(device.heldBytes).toBe(other.bytes);
+    device.dispose(other);
+    expect(new Float32Array(await device.read(plan.run([new Float32Array(n)])))[0]).toBe(2);
+  });
+
+  it("hears of errors after guarded work that threw", async () => {
+    const device = await open();
+    await expect(device.guarded("validation", () => {
+      throw new Error("no slot");
+    })).rejects.toThrow("no slot");
+    const y = device.alloc(4, "the victim");
+    y.memory.gpu.destroy();
+    device.dispatch(fill.forward, { y }, { n: 1, value: 1 }, [1, 1, 1]);
+    await expect(device.idle()).rejects.toThrow(/^WebGPU refused a command: [^]*the victim/);
+  });
+
   it("refuses a buffer larger than the device allows, by name", async () => {
     const device = await open();
     expect(() => device.alloc(2 ** 45, "huge")).toThrow(/OutOfMemoryError|huge: .* in one buffer/);

@@ -320,7 +320,14 @@ export class Device {
   async guarded<T>(kind: GPUErrorFilter, fn: () => T): Promise<{ value: T; error: GPUError | null }> {
     const gpu = this.#need("allocate");
     gpu.pushErrorScope(kind);
-    const value = fn();
+    let value: T;
+    try {
+      value = fn();
+    } catch (error) {
+      // A scope left open would keep later errors from the device.
+      gpu.popErrorScope().catch(() => undefined);
+      throw error;
+    }
     return { value, error: await gpu.popErrorScope() };
   }
 

@@ -200,10 +200,16 @@ export class Plan<T = unknown> {
 
   #allocate(): Memories {
     const { memory } = this.#device;
-    return {
-      slots: this.#slots.bytes.map((bytes, i) => memory.create(bytes, `${this.label} slot ${i}`)),
-      images: this.#images.slots.map((slot, i) => memory.createImage(slot, `${this.label} image ${i}`)),
-    };
+    const slots: GPUBuffer[] = [];
+    const images: GPUTexture[] = [];
+    try {
+      for (const [i, bytes] of this.#slots.bytes.entries()) slots.push(memory.create(bytes, `${this.label} slot ${i}`));
+      for (const [i, slot] of this.#images.slots.entries()) images.push(memory.createImage(slot, `${this.label} image ${i}`));
+      return { slots, images };
+    } catch (error) {
+      this.#free({ slots, images });
+      throw error;
+    }
   }
 
   #free({ slots, images }: Memories): void {
