@@ -1,11 +1,14 @@
+import { openDevice } from "@roentgen/gpu/node";
+import { relu as reluKernels } from "@roentgen/kernels";
 import { describe, expect, it } from "vitest";
 import { collectTasks, type OpenTask, useTuning } from "./choice.ts";
+import { groups, launch } from "./op.ts";
 import { relu } from "./ops/relu.ts";
 import { matmul } from "./ops/matmul.ts";
 import { record, spec } from "./record.ts";
-import type { Tensor } from "./tensor.ts";
+import { empty, type Tensor } from "./tensor.ts";
 import { withDevice } from "./testing/check-op.ts";
-import { type Attempt, parseTuning, tune, type Tuning, tuningFor, tuningIdentity, winnerAmong, winnersOf } from "./tune.ts";
+import { type Attempt, type Finding, parseTuning, tune, type Tuning, tuningFor, tuningIdentity, winnerAmong, winnersOf } from "./tune.ts";
 
 const attempt = (family: string, timeMs: number | null, fault?: string): Attempt => ({ family, timeMs, error: 0, ...(fault ? { fault } : {}) });
 
@@ -54,6 +57,55 @@ withDevice("tuning", (device) => {
     expect(found?.attempts.map(({ family, timeMs }) => [family, timeMs !== null && timeMs > 0])).toEqual([["thrice", true], ["wrong", false], ["plain", true]]);
     expect(found?.attempts[1]?.fault).toContain("differs from the plain kernels");
     expect(found?.attempts[0]?.error).toBe(0);
+  });
+
+  it("passes over a way that does not compile and one that does not fit, and says why", async () => {
+    const small = await openDevice({ budgetBytes: 4e6 });
+    const { forward } = reluKernels;
+    const into = (name: string, elements: number, kernel: typeof forward): OpenTask["ways"][number] => ({ name, compute: (x) => {
+      const y = empty(small, [elements]);
+      launch(kernel, { x: x as Tensor, y, params: { n: 64 * 256 } }, groups(kernel, 64 * 256));
+      return y;
+    } });
+    const broken = { ...forward, name: "broken.forward", source: forward.source.replace("params.n)", "params.none)") };
+    try {
+      const { findings } = await tune(small, [{ ...task, ways: [into("broken", 64 * 1024, broken), into("large", 1e6, forward), ...task.ways] }], { budgetMs: 1 });
+      const { winner, attempts } = findings[task.key] as Finding;
+      expect(winner).toMatch(/plain|thrice/);
+      expect(attempts.slice(0, 2)).toEqual([
+        { family: "broken", timeMs: null, error: null, fault: expect.stringMatching(/^broken\.forward: the shader does not compile/) },
+        { family: "large", timeMs: null, error: null, fault: expect.stringMatching(/^plan "tuning large [^]* needs 3\.8 MiB on top of/) },
+      ]);
+      expect(attempts.map(({ timeMs }) => timeMs !== null)).toEqual([false, false, true, false, true]);
+    } finally {
+      small.close();
+    }
+  });
+
+  it("keeps a single sample of a way that fits alone, but not beside the others", async () => {
+    const small = await openDevice({ budgetBytes: 900_000 });
+    const again = { name: "again", compute: (x?: Tensor) => relu(x as Tensor) };
+    try {
+      const { findings } = await tune(small, [{ ...task, ways: [again, task.ways[2] as typeof again] }], { budgetMs: 1 });
+      expect(findings[task.key]?.attempts.map(({ timeMs, fault }) => [timeMs !== null, fault])).toEqual([[true, undefined], [true, undefined]]);
+    } finally {
+      small.close();
+    }
+  });
+
+  it("throws where the device is lost, or the plain kernels are refused", async () => {
+    const own = await openDevice();
+    const lost = (x?: Tensor) => {
+      own.gpu?.destroy();
+      return relu(x as Tensor);
+    };
+    try {
+      await expect(tune(own, [{ ...task, ways: [{ name: "lost", compute: lost }, ...task.ways] }])).rejects.toThrow("the GPU device was lost");
+    } finally {
+      own.close();
+    }
+    const large = { name: "plain", compute: () => empty(device(), [2 ** 40]) };
+    await expect(tune(device(), [{ ...task, ways: [...task.ways.slice(0, 2), large] }])).rejects.toThrow(/OutOfMemory|alone is/);
   });
 
   it("knows what it found, unless the shaders or the adapter are others", async () => {

@@ -1,7 +1,7 @@
 // Choice by measurement: times every way of computing a task on random inputs, side by side, and keeps the fastest of those that
 // agree with the plain kernels. What is found is data (a Tuning), good for the adapter, driver, toggles and shaders it was found with.
 
-import { Rng, sizeOf, toHalf } from "@roentgen/core";
+import { OutOfMemoryError, Rng, ShaderError, sizeOf, toHalf } from "@roentgen/core";
 import type { Device, DeviceInfo } from "@roentgen/gpu";
 import { shadersHash } from "@roentgen/kernels";
 import type { OpenTask, Winners } from "./choice.ts";
@@ -11,11 +11,11 @@ import { type Tensor, tensor } from "./tensor.ts";
 /** One family's showing on one task. */
 export interface Attempt {
   readonly family: string;
-  /** Median time of one computation in milliseconds, or a single sample where that was hopelessly slow; null where it was wrong. */
+  /** Median time of one computation in milliseconds, or a single sample where more were hopeless or did not fit; null where it has a fault. */
   readonly timeMs: number | null;
-  /** Largest difference from the plain kernels, relative to their largest value. */
-  readonly error: number;
-  /** Why it may not win: wrong, or refused by the device. */
+  /** Largest difference from the plain kernels, relative to their largest value; null where nothing was computed. */
+  readonly error: number | null;
+  /** Why it may not win: wrong, or refused by the device (it does not compile, its memory is not there). */
   readonly fault?: string;
 }
 
@@ -78,7 +78,7 @@ const mostInARow = 64;
  */
 const tolerances: Readonly<Partial<Record<Spec["dtype"], number>>> = { f32: 4e-5, f16: 2e-3 };
 
-/** Measures each task; tasks with one way only, and known ones, cost nothing. Throws what makes the plain kernels fail. */
+/** Measures each task; tasks with one way only, and known ones, cost nothing. Throws what makes the plain kernels or the device fail. */
 export async function tune(device: Device, tasks: readonly OpenTask[], { known = null, budgetMs = 100, onProgress }: TuneOptions = {}): Promise<Tuning> {
   const identity = tuningIdentity(device.info);
   const findings: Record<string, Finding> = known?.identity === identity ? { ...known.findings } : {};
@@ -131,7 +131,12 @@ async function measured(device: Device, task: OpenTask, budgetMs: number): Promi
     const attempts: Attempt[] = [];
     const able: { way: Way; at: number; firstMs: number }[] = [];
     for (const way of task.ways) {
-      const { value, firstMs } = way === plain ? wanted : await once(device, task.key, way, inputs);
+      const got = way === plain ? wanted : await unlessRefused(device, () => once(device, task.key, way, inputs));
+      if ("refusal" in got) {
+        attempts.push({ family: way.name, timeMs: null, error: null, fault: got.refusal });
+        continue;
+      }
+      const { value, firstMs } = got;
       const error = relativeError(value, wanted.value);
       const exact = error <= tolerance;
       if (exact) able.push({ way, at: attempts.length, firstMs });
@@ -140,7 +145,7 @@ async function measured(device: Device, task: OpenTask, budgetMs: number): Promi
     const best = Math.min(...able.map(({ firstMs }) => firstMs));
     const hopeful = able.filter(({ firstMs }) => firstMs <= hopeless * best);
     const times = await sideBySide(device, task.key, hopeful, inputs, budgetMs);
-    for (const [i, { at }] of hopeful.entries()) attempts[at] = { ...(attempts[at] as Attempt), timeMs: times[i] as number };
+    for (const [i, { at, firstMs }] of hopeful.entries()) attempts[at] = { ...(attempts[at] as Attempt), timeMs: times[i] ?? firstMs };
     return { winner: winnerAmong(attempts), attempts };
   } finally {
     for (const input of inputs) input.dispose();
@@ -189,22 +194,40 @@ async function once(device: Device, key: string, way: Way, inputs: readonly Tens
   }
 }
 
-/** Median times of one computation of each way. Rounds alternate between the ways, so that a drift of the machine meets them all. */
-async function sideBySide(device: Device, key: string, ways: readonly { way: Way; firstMs: number }[], inputs: readonly Tensor[], budgetMs: number): Promise<number[]> {
+/** What `work` returns, or in words why the device refuses it. Throws all else, and where the device itself has failed. */
+async function unlessRefused<T>(device: Device, work: () => Promise<T>): Promise<T | { refusal: string }> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof ShaderError || error instanceof OutOfMemoryError)) throw error;
+    await device.idle();
+    return { refusal: error.message };
+  }
+}
+
+/**
+ * Median times of one computation of each way; null for one whose memory is not there beside the others'. Rounds alternate between the
+ * ways, so that a drift of the machine meets them all.
+ */
+async function sideBySide(device: Device, key: string, ways: readonly { way: Way; firstMs: number }[], inputs: readonly Tensor[], budgetMs: number): Promise<(number | null)[]> {
   const plans = ways.map(({ way, firstMs }) => {
     const times = Math.max(1, Math.min(mostInARow, Math.floor(budgetMs / rounds / Math.max(firstMs, 1e-3))));
     return { step: planOf(device, key, way, inputs, times), times, samples: [] as number[] };
   });
   try {
-    for (const { step } of plans) {
-      await step.build();
-      await timeOf(device, step);
+    const fitting: typeof plans = [];
+    for (const plan of plans) {
+      const warmUp = await unlessRefused(device, async () => {
+        await plan.step.build();
+        return timeOf(device, plan.step);
+      });
+      if (typeof warmUp === "number") fitting.push(plan);
     }
-    for (let round = 0; round < rounds; round++) for (const { step, times, samples } of plans) samples.push((await timeOf(device, step)) / times);
+    for (let round = 0; round < rounds; round++) for (const { step, times, samples } of fitting) samples.push((await timeOf(device, step)) / times);
   } finally {
     for (const { step } of plans) step.dispose();
   }
-  return plans.map(({ samples }) => [...samples].sort((a, b) => a - b)[rounds >> 1] ?? Infinity);
+  return plans.map(({ samples }) => [...samples].sort((a, b) => a - b)[rounds >> 1] ?? null);
 }
 
 async function timeOf(device: Device, step: Step<Tensor>): Promise<number> {

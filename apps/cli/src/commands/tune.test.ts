@@ -5,7 +5,7 @@ import { formatFindings, summaryOf } from "./tune.ts";
 const attempt = (family: string, timeMs: number | null, fault?: string): Attempt => ({ family, timeMs, error: 0, ...(fault ? { fault } : {}) });
 const found = [
   { key: "conv2d.forward f32 a", winner: "lanes", attempts: [attempt("lanes", 2), attempt("plain", 9)] },
-  { key: "conv2d.forward f32 b", winner: "winograd2", attempts: [attempt("lanes", 4), attempt("winograd2", 3), attempt("winograd4", null, "differs"), attempt("plain", 20)] },
+  { key: "conv2d.forward f32 b", winner: "winograd2", attempts: [attempt("lanes", 4), attempt("winograd2", 3), attempt("winograd4", null, "differs"), { ...attempt("matrix", null, "does not compile"), error: null }, attempt("plain", 20)] },
 ];
 
 it("adds up what measurement gained over prediction", () => {
@@ -16,8 +16,8 @@ it("adds up what measurement gained over prediction", () => {
 it("prints the shapes, slowest first, and what else was tried", () => {
   expect(formatFindings(found, 3, "tuning.json")).toMatchInlineSnapshot(`
     "shape                 fastest       ms  predicted     ms  others, ms
-    --------------------  ---------  -----  ---------  -----  -----------------------------
-    conv2d.forward f32 b  winograd2  3.000  lanes      4.000  winograd4 wrong, plain 20.000
+    --------------------  ---------  -----  ---------  -----  ---------------------------------------------
+    conv2d.forward f32 b  winograd2  3.000  lanes      4.000  winograd4 wrong, matrix refused, plain 20.000
     conv2d.forward f32 a  lanes      2.000  the same          plain 9.000
 
     2 shapes measured, 1 have one family only; 1 are faster than predicted.

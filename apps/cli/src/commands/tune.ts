@@ -53,7 +53,7 @@ type Found = Finding & { readonly key: string };
 export function summaryOf(found: readonly Found[]): { shapes: number; changed: number; predictedMs: number; tunedMs: number } {
   const timed = found.map(({ winner, attempts }) => {
     const tunedMs = attempts.find(({ family }) => family === winner)?.timeMs ?? 0;
-    // A prediction that was hopelessly slow has no time of its own; wrong ones are not counted against it twice.
+    // A prediction that is wrong or refused has no time: the winner's stands for it.
     return { tunedMs, predictedMs: attempts[0]?.timeMs ?? tunedMs, changed: attempts[0]?.family !== winner };
   });
   const sum = (of: (t: (typeof timed)[number]) => number) => timed.reduce((total, t) => total + of(t), 0);
@@ -64,7 +64,7 @@ export function formatFindings(found: readonly Found[], tasks: number, file: str
   const ms = (value: number | null | undefined) => (value == null ? "" : value.toFixed(3));
   const rows = found.map(({ key, winner, attempts }) => ({
     key, winner, guess: attempts[0], timeMs: attempts.find(({ family }) => family === winner)?.timeMs,
-    others: attempts.filter(({ family }) => family !== winner && family !== attempts[0]?.family).map(({ family, timeMs, fault }) => `${family} ${fault ? "wrong" : timeMs === null ? "slow" : ms(timeMs)}`).join(", "),
+    others: attempts.filter(({ family }) => family !== winner && family !== attempts[0]?.family).map(({ family, timeMs, error }) => `${family} ${timeMs !== null ? ms(timeMs) : error === null ? "refused" : "wrong"}`).join(", "),
   })).sort((a, b) => (b.timeMs ?? 0) - (a.timeMs ?? 0));
   const table = textTable(rows, [
     { head: "shape", of: (r) => shortened(r.key), most: 96 },
