@@ -106,7 +106,7 @@ describe("the command line", () => {
         roentgen doctor
         roentgen doctor --json
 
-      Exit status 1 if there is no adapter.
+      Exit status 1 if there is no adapter, or one that fails.
       "
     `);
   });

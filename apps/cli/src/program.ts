@@ -78,7 +78,7 @@ Examples:
   roentgen doctor
   roentgen doctor --json
 
-Exit status 1 if there is no adapter.`)
+Exit status 1 if there is no adapter, or one that fails.`)
     .action(async (options) => (await import("./commands/doctor.ts")).doctor(options));
 }
 

@@ -1,5 +1,5 @@
-import { describe, expect, it } from "vitest";
-import { type Diagnosis, formatDiagnosis, problemsOf } from "./doctor.ts";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { diagnose, type Diagnosis, formatDiagnosis, problemsOf } from "./doctor.ts";
 
 const lavapipe = { path: "/usr/share/vulkan/icd.d/lvp_icd.json", library: "libvulkan_lvp.so", apiVersion: "1.4.305", used: true };
 const vulkan = { loader: "/usr/lib/libvulkan.so.1", drivers: [lavapipe], missing: [], devices: [] };
@@ -18,6 +18,7 @@ describe("problemsOf", () => {
     ["the only driver is not used", { ...facts, adapter: null, vulkan: { ...vulkan, drivers: [{ ...lavapipe, used: false }] } }, "no Vulkan driver", true],
     ["the environment names what is not there", { ...facts, adapter: null, vulkan: { ...vulkan, missing: ["/a.json"] } }, "names /a.json", true],
     ["Dawn refuses the driver", { ...facts, adapter: null, why: "no WebGPU adapter found." }, "accepts none of the drivers (/usr/share/vulkan/icd.d/lvp_icd.json): no WebGPU adapter found.", true],
+    ["the adapter fails", { ...facts, why: "the device ran out of memory" }, "the adapter failed when it was measured: the device ran out of memory", true],
     ["Dawn is not installed", { ...facts, adapter: null, why: "Cannot find package 'webgpu'" }, "Dawn cannot be loaded", true],
     ["another system has no adapter", { ...facts, vulkan: null, adapter: null, why: "no WebGPU adapter found." }, "no WebGPU adapter found.", true],
     ["a GPU is left unused", { ...facts, vulkan: { ...vulkan, devices: ["/dev/dri/renderD128"] } }, "there is a GPU (/dev/dri/renderD128)", false],
@@ -28,6 +29,29 @@ describe("problemsOf", () => {
     expect(problem?.what).toContain(what);
     expect(problem?.fatal).toBe(fatal);
     expect(problem?.fix).toMatch(/\w/);
+  });
+
+  it("blames no driver for an adapter that was asked for by another name", () => {
+    const why = 'no adapter named "amd": the driver offers llvmpipe';
+    expect(problemsOf({ ...facts, adapter: null, why })).toMatchObject([{ what: why, fix: expect.stringContaining("--adapter"), fatal: true }]);
+  });
+});
+
+describe("diagnose", () => {
+  afterEach(() => {
+    vi.doUnmock("@roentgen/gpu");
+    vi.doUnmock("@roentgen/gpu/node");
+  });
+
+  it("keeps the adapter and what was measured where the device fails, and closes it", async () => {
+    const barriers = { measured: { withUs: 9, withoutUs: 3 }, costly: false };
+    const close = vi.fn();
+    vi.doMock("@roentgen/gpu/node", () => ({ adapterInfo: async () => ({ ...adapter, limits: {} }), openDevice: async () => ({ close }) }));
+    vi.doMock("@roentgen/gpu", () => ({ probeBarriers: async () => barriers, measureCeilings: () => Promise.reject(new Error("the GPU device was lost.")) }));
+    const found = await diagnose({});
+    expect([found.adapter?.device, found.barriers, found.ceilings]).toEqual(["llvmpipe", barriers, null]);
+    expect(found.problems[0]).toMatchObject({ what: "the adapter failed when it was measured: the GPU device was lost", fatal: true });
+    expect(close).toHaveBeenCalledTimes(1);
   });
 });
 

@@ -19,9 +19,9 @@ export interface Diagnosis {
   readonly vulkan: VulkanFacts | null;
   /** Null where there is none; `problems` says why. */
   readonly adapter: (Adapter & { readonly limits: Readonly<Record<string, number>> }) | null;
-  /** What workgroup barriers cost here, measured; null without an adapter. */
+  /** What workgroup barriers cost here, measured; null without an adapter, or where it failed. */
   readonly barriers: BarrierProbe | null;
-  /** What it can do at its best, measured; null without an adapter. */
+  /** What it can do at its best, measured; null likewise. */
   readonly ceilings: Ceilings | null;
   readonly problems: readonly Problem[];
 }
@@ -30,7 +30,7 @@ export interface Problem {
   readonly what: string;
   /** What to do, as a command where there is one. */
   readonly fix: string;
-  /** Without an adapter nothing runs; other problems only cost something. */
+  /** Without an adapter that computes nothing runs; other problems only cost something. */
   readonly fatal: boolean;
 }
 
@@ -39,14 +39,14 @@ type Adapter = import("@roentgen/gpu").DeviceInfo;
 type BarrierProbe = import("@roentgen/gpu").BarrierProbe;
 type Ceilings = import("@roentgen/gpu").Ceilings;
 
-/** `roentgen doctor`: prints what there is and what is missing; fails if there is no adapter. */
+/** `roentgen doctor`: prints what there is and what is missing; fails if there is no adapter, or one that fails. */
 export async function doctor({ json = false, ...flags }: DoctorOptions): Promise<void> {
   const found = await diagnose(flags);
   process.stdout.write(`${json ? JSON.stringify(found, null, 2) : formatDiagnosis(found)}\n`);
   if (found.problems.some((p) => p.fatal)) process.exitCode = exitCodes.failed;
 }
 
-async function diagnose(flags: DeviceFlags): Promise<Diagnosis> {
+export async function diagnose(flags: DeviceFlags): Promise<Diagnosis> {
   const linux = platform() === "linux";
   const vulkan = linux ? vulkanFacts() : null;
   const processors = cpus();
@@ -64,18 +64,26 @@ async function diagnose(flags: DeviceFlags): Promise<Diagnosis> {
   };
 }
 
-async function findAdapter(flags: DeviceFlags): Promise<Pick<Diagnosis, "adapter" | "barriers" | "ceilings"> & { why: string }> {
+interface Found extends Pick<Diagnosis, "adapter" | "barriers" | "ceilings"> {
+  /** Why there is no adapter, or why it could not be measured. */
+  readonly why: string;
+}
+
+async function findAdapter(flags: DeviceFlags): Promise<Found> {
+  let found: Found = { adapter: null, barriers: null, ceilings: null, why: "" };
   try {
     // Imported here, because loading Dawn itself is one of the things that can fail.
     const [{ adapterInfo, openDevice }, { measureCeilings, probeBarriers }] = await Promise.all([import("@roentgen/gpu/node"), import("@roentgen/gpu")]);
-    const adapter = await adapterInfo(flags);
+    found = { ...found, adapter: await adapterInfo(flags) };
     const device = await openDevice(flags);
-    const barriers = await probeBarriers(device, { measure: true });
-    const ceilings = await measureCeilings(device);
-    device.close();
-    return { adapter, barriers, ceilings, why: "" };
+    try {
+      found = { ...found, barriers: await probeBarriers(device, { measure: true }) };
+      return { ...found, ceilings: await measureCeilings(device) };
+    } finally {
+      device.close();
+    }
   } catch (error) {
-    return { adapter: null, barriers: null, ceilings: null, why: error instanceof Error ? error.message : String(error) };
+    return { ...found, why: (error instanceof Error ? error.message : String(error)).replace(/\.$/, "") };
   }
 }
 
@@ -87,6 +95,7 @@ export function problemsOf({ node, vulkan, adapter, why }: { node: string; vulka
   if (!adapter) {
     const used = vulkan?.drivers.filter((driver) => driver.used) ?? [];
     if (/cannot find (module|package)/i.test(why)) problems.push({ what: `Dawn cannot be loaded: ${why}`, fix: "npm ci", fatal: true });
+    else if (/^no adapter named/.test(why)) problems.push({ what: why, fix: "leave out --adapter, or give part of a name that is offered", fatal: true });
     else if (vulkan?.missing.length) problems.push({ what: `VK_DRIVER_FILES names ${vulkan.missing.join(", ")}, which is not there`, fix: "unset VK_DRIVER_FILES", fatal: true });
     else if (vulkan && !vulkan.loader) problems.push({ what: "no Vulkan loader (libvulkan.so.1)", fix: "npm start -- doctor", fatal: true });
     else if (vulkan && used.length === 0) problems.push({ what: "no Vulkan driver", fix: "npm start -- doctor", fatal: true });
@@ -94,6 +103,7 @@ export function problemsOf({ node, vulkan, adapter, why }: { node: string; vulka
     else problems.push({ what: why, fix: "update the system's graphics driver", fatal: true });
     return problems;
   }
+  if (why) problems.push({ what: `the adapter failed when it was measured: ${why}`, fix: "try again with nothing else on the GPU; if it stays, update its driver", fatal: true });
   if (adapter.software && vulkan && vulkan.devices.length > 0) {
     problems.push({ what: `there is a GPU (${vulkan.devices.join(", ")}), but the adapter is a software one`, fix: "install the GPU's Vulkan driver, or unset VK_DRIVER_FILES", fatal: false });
   }
