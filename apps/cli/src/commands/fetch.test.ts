@@ -80,7 +80,9 @@ Get it on a machine or with a browser that can, and put it here, under this name
     await expect(get({ sha256: "0".repeat(64) })).rejects.toThrow(CheckpointError);
     expect(readdirSync(folder)).toEqual([]);
     asked = [];
-    expect(await fetchRelease(release(), folder, () => undefined, { ROENTGEN_NO_INSTALL: "1" })).toMatchObject({ status: "unavailable" });
+    for (const value of ["1", "true", "YES"]) {
+      expect(await fetchRelease(release(), folder, () => undefined, { ROENTGEN_NO_INSTALL: value })).toMatchObject({ status: "unavailable", reason: `ROENTGEN_NO_INSTALL=${value} forbids to fetch anything` });
+    }
     expect(asked).toEqual([]);
   });
 

@@ -2,7 +2,7 @@ import { mkdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type Release, releases } from "@roentgen/checkpoints";
 import { defaultCacheFolder, download, imagenetResnet50, obtainImagenetWeights } from "@roentgen/checkpoints/node";
-import { CheckpointError, ConfigError } from "@roentgen/core";
+import { CheckpointError, ConfigError, installForbidden } from "@roentgen/core";
 import { SingleBar } from "cli-progress";
 import { exitCodes } from "../failure.ts";
 import { releasedFiles } from "../released-files.ts";
@@ -53,7 +53,7 @@ export async function fetchRelease(release: Release, folder: string, tell: (text
     throw new CheckpointError(`${folder} cannot be made: ${error.message}. Choose another with --out.`);
   });
   if (released.kind === "manual") return { ...result, status: "unavailable", reason: released.reason };
-  if (environment.ROENTGEN_NO_INSTALL === "1") return { ...result, status: "unavailable", reason: "ROENTGEN_NO_INSTALL=1 forbids to fetch anything" };
+  if (installForbidden(environment)) return { ...result, status: "unavailable", reason: `ROENTGEN_NO_INSTALL=${environment.ROENTGEN_NO_INSTALL} forbids to fetch anything` };
   tell(`${release.title}, licence: ${licence}`);
   let last: string | null = null;
   for (const file of released.files) {
