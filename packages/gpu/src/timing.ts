@@ -91,7 +91,8 @@ export async function timePlan(device: Device, plan: Plan, { inputs = [], repeat
     const isCoarse = chosen === "wall" || quantumNs > coarseNs || leastRowMs > 0;
     if (isCoarse) {
       const target = Math.max(leastRowMs, chosen === "wall" ? 20 : quantumNs > coarseNs ? Math.min(50, Math.max(5, (50 * quantumNs) / 1e6)) : 0);
-      while (lengthen(counts, last.totals, target)) last = await round(last.totals.map((ms, i) => ms * (counts[i] ?? 1)));
+      let expected: Float64Array | null;
+      while ((expected = lengthen(counts, last.totals, target))) last = await round(expected);
     }
     samples.push(perExecution(last.totals, counts));
     while (samples.length < repeats) {
@@ -110,8 +111,9 @@ function methodOf({ features }: GPUDevice, plan: Plan): TimingMethod {
   return features.has(insidePasses) && !plan.dispatches.some((_, i) => plan.copiesBefore(i)) ? "inside-pass" : "pass";
 }
 
-/** Lengthens rows that took less than `target` milliseconds; false if none can be. */
-export function lengthen(counts: Uint32Array, totals: Float64Array, target: number): boolean {
+/** Lengthens rows that took less than `target` milliseconds. Returns what each row should take now; null if none can be lengthened. */
+export function lengthen(counts: Uint32Array, totals: Float64Array, target: number): Float64Array | null {
+  const each = perExecution(totals, counts);
   let lengthened = false;
   for (const [i, count] of counts.entries()) {
     const total = totals[i] ?? 0;
@@ -121,7 +123,7 @@ export function lengthen(counts: Uint32Array, totals: Float64Array, target: numb
     counts[i] = Math.min(mostInARow, Math.ceil(count * factor));
     lengthened = true;
   }
-  return lengthened;
+  return lengthened ? each.map((ms, i) => ms * (counts[i] ?? 1)) : null;
 }
 
 const perExecution = (totals: Float64Array, counts: Uint32Array): Float64Array => totals.map((ms, i) => ms / (counts[i] ?? 1));
