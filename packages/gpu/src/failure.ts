@@ -17,7 +17,7 @@ export const lostError = (message: string): DeviceError =>
 
 /** Bytes for people: `12.3 MiB`, `640 KiB`. */
 export function readableBytes(bytes: number): string {
-  const unit = bytes >= 2 ** 30 ? 3 : bytes >= 2 ** 20 ? 2 : 1;
-  const value = bytes / 1024 ** unit;
-  return `${value.toFixed(value < 100 ? 1 : 0)} ${["B", "KiB", "MiB", "GiB"][unit]}`;
+  const [unit, size] = bytes >= 2 ** 30 ? ["GiB", 2 ** 30] : bytes >= 2 ** 20 ? ["MiB", 2 ** 20] : ["KiB", 2 ** 10];
+  const value = bytes / size;
+  return `${value.toFixed(value < 100 ? 1 : 0)} ${unit}`;
 }

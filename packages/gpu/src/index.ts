@@ -1,5 +1,5 @@
 export { type BarrierProbe, barriersAreCostly, probeBarriers } from "./barriers.ts";
-export { alignTo, Buffer, buffersIn, partAlignment } from "./buffer.ts";
+export { alignTo, Buffer, partAlignment } from "./buffer.ts";
 export { Device, type DeviceOptions, type LaunchOptions, nullDevice, type Recording } from "./device.ts";
 export type { DeviceInfo } from "./device-info.ts";
 export { type Ceilings, type CeilingSample, measureCeilings } from "./ceilings.ts";
@@ -10,6 +10,5 @@ export type { MemoryMap, Tenant } from "./memory-map.ts";
 export type { Joiner } from "./join.ts";
 export { firstNonFinite } from "./non-finite.ts";
 export { type BuildProgress, Plan } from "./plan.ts";
-export { assignSlots, liveRanges, peakLive, type Range, type Slots } from "./planner.ts";
 export { type DispatchTiming, type PlainRun, type Profile } from "./profile.ts";
 export type { TimingMethod, TimingOptions } from "./timing.ts";

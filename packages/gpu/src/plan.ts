@@ -119,7 +119,7 @@ export class Plan<T = unknown> {
 
   /** Writes inputs for a run that somebody else encodes. A run may overwrite them: their memory is used again. */
   writeInputs(inputs: readonly (TypedArray | ArrayBufferView)[]): void {
-    for (const [i, data] of inputs.entries()) if (this.inputs[i] && this.#usesInput(i)) this.#device.write(this.inputs[i], data);
+    for (const [i, data] of inputs.entries()) if (this.inputs[i]) this.#device.write(this.inputs[i], data);
   }
 
   /** Whether dispatch i begins with copies of what it reads as images. */
@@ -183,11 +183,6 @@ export class Plan<T = unknown> {
       return `${String(i).padStart(4)}  ${d.grid.join("x").padEnd(12)}  ${slots.join(" ").padEnd(40)}  ${d.label}`;
     });
     return [`plan "${this.label}": ${this.dispatches.length} dispatches, ${this.#slots.bytes.length} slots, ${readableBytes(this.bytes)}, ${this.pipelineCount} pipelines`, ...rows].join("\n");
-  }
-
-  #usesInput(i: number): boolean {
-    const at = this.#roots.indexOf((this.inputs[i] as Buffer).root.buffer);
-    return at >= 0 && (this.#slots.of[at] ?? -1) >= 0;
   }
 
   #builtNow(): Built {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Access, assignSlots, falseHazards, independentOfNext, liveRanges, peakLive, readBeforeWritten } from "./planner.ts";
+import { type Access, assignSlots, independentOfNext, liveRanges, peakLive, readBeforeWritten, type Slots } from "./planner.ts";
 
 const chain: Access[] = [
   { reads: [0], writes: [1] },
@@ -66,6 +66,16 @@ describe("neighbours", () => {
     { reads: [4], writes: [5] },
     { reads: [4], writes: [6] },
   ];
+
+  /** Neighbours that could run side by side, but for one of them writing a slot that the other touches. */
+  function falseHazards(accesses: readonly Access[], { of }: Pick<Slots, "of">): number {
+    const slotsOf = (buffers: readonly number[]) => buffers.map((b) => of[b] ?? -1).filter((slot) => slot >= 0);
+    return independentOfNext(accesses).filter((free, i) => {
+      const [one, next] = [accesses[i] as Access, accesses[i + 1] as Access];
+      const [written, touched] = [slotsOf(one.writes), slotsOf([...next.reads, ...next.writes])];
+      return free && (written.some((slot) => touched.includes(slot)) || slotsOf(one.reads).some((slot) => slotsOf(next.writes).includes(slot)));
+    }).length;
+  }
 
   it("are independent where neither writes what the other touches", () => {
     expect(independentOfNext(forked)).toEqual([false, true, false, false, true]);

@@ -89,16 +89,6 @@ export function assignSlots(sizes: readonly number[], ranges: readonly Range[], 
 /** Whether one tenant moves out at a dispatch and another in at the next, which could otherwise run beside it. */
 const meet = (out: Range, moving: Range, independent: readonly boolean[]): boolean => out.last + 1 === moving.first && independent[out.last] === true;
 
-/** Neighbours that could run side by side, but for one of them writing a slot that the other touches. */
-export function falseHazards(accesses: readonly Access[], { of }: Pick<Slots, "of">): number {
-  const slotsOf = (buffers: readonly number[]) => buffers.map((b) => of[b] ?? -1).filter((slot) => slot >= 0);
-  return independentOfNext(accesses).filter((free, i) => {
-    const [one, next] = [accesses[i] as Access, accesses[i + 1] as Access];
-    const [written, touched] = [slotsOf(one.writes), slotsOf([...next.reads, ...next.writes])];
-    return free && (written.some((slot) => touched.includes(slot)) || slotsOf(one.reads).some((slot) => slotsOf(next.writes).includes(slot)));
-  }).length;
-}
-
 /** The most bytes alive at once: no assignment can need less. */
 export function peakLive(sizes: readonly number[], ranges: readonly Range[], length: number): number {
   const change = new Map<number, number>();

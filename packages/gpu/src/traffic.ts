@@ -3,21 +3,19 @@
 import type { Buffer } from "./buffer.ts";
 import type { Dispatch } from "./dispatch.ts";
 
-/** Bytes that a dispatch reads and writes. Where an op says them they are exact; else what is bound gives two bounds. */
+/** Bytes that a dispatch reads and writes. Where an op says them both are that; else what is bound gives two bounds. */
 export interface Traffic {
   /** Every byte of every range bound, once, however many bindings see it: the least that a kernel moves which uses all it binds. */
   readonly bytes: number;
   /** The same, with what may be updated in place counted as read and as written. */
   readonly mostBytes: number;
-  /** Whether the op itself said how much. */
-  readonly exact: boolean;
 }
 
 /** @param carried  ranges bound for writing that held a value before: they may be updated in place */
 export function trafficOf({ buffers, bytes: said }: Pick<Dispatch, "buffers" | "bytes">, carried: readonly Buffer[]): Traffic {
-  if (said !== undefined) return { bytes: said, mostBytes: said, exact: true };
+  if (said !== undefined) return { bytes: said, mostBytes: said };
   const bytes = distinctBytes(buffers);
-  return { bytes, mostBytes: bytes + distinctBytes(carried), exact: false };
+  return { bytes, mostBytes: bytes + distinctBytes(carried) };
 }
 
 /** For each dispatch the buffers it binds for writing that held a value before it: persistent ones, and what an earlier dispatch or an input filled. */
