@@ -1,6 +1,6 @@
 // What a device can do at its best, through this driver: multiply-adds that touch no memory, copies larger than its caches, and a
-// dispatch with nothing in it. A profile is judged against these three. Measured as a profile is, in a few hundred milliseconds;
-// each over growing sizes, so that a figure that cannot be true shows itself.
+// dispatch with nothing in it. A profile is judged against these three. Measured as a profile is, in a second or two; each over
+// growing sizes, so that a figure that cannot be true shows itself.
 
 import { ceiling, ceilingHalf, fill, type Kernel, type ParamValues } from "@roentgen/kernels";
 import { Buffer } from "./buffer.ts";
@@ -43,7 +43,7 @@ const copySizes = [1, 4, 16, 64, 256].map((n) => n * mebibyte);
 const mostCopyMs = 200;
 const leastCopyBytes = 64 * mebibyte;
 
-/** Measures a device's ceilings; the best of a few repeats, since a ceiling is not an average. */
+/** Measures a device's ceilings; the best of five repeats, since a ceiling is not an average. */
 export async function measureCeilings(device: Device): Promise<Ceilings> {
   const f32 = await multiplyAdds(device, ceiling.multiplyAdd, opsPerRound.f32);
   const f16 = device.gpu?.features.has("shader-f16") ? await multiplyAdds(device, ceilingHalf.multiplyAdd, opsPerRound.f16) : [];
