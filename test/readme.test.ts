@@ -21,7 +21,7 @@ describe.skipIf(process.env.ROENTGEN_REQUIRE_GPU !== "1")("the README's examples
     writeFileSync(file, example);
     const losses = node([file]).trim().split("\n").map(Number);
     expect(losses).toHaveLength(3);
-    expect([...losses].sort((a, b) => b - a)).toEqual(losses);
+    expect(losses.filter((loss, i) => Number.isFinite(loss) && loss < (losses[i - 1] ?? Infinity))).toEqual(losses);
   });
 
   const commands = blocks("sh").flatMap((block) => block.split("\n")).flatMap((line) => /^npx roentgen (.*?)\s*(#|$)/.exec(line)?.[1] ?? []);
