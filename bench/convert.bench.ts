@@ -38,15 +38,15 @@ if (source && target) {
 } else {
   // Not in the child, whose memory is measured.
   const [{ bench }, { rebuild }] = await Promise.all([import("./harness.ts"), import("../test/fixtures/frameworks/rebuild.ts")]);
-  await bench("convert", "how long does a PyTorch zip of a ResNet-50 take to safetensors, and how much memory, beside torch.load + save_file?", async ({ rounds, budget, peers: asked, note, figure, target, missing }) => {
+  await bench("convert", "how long does a PyTorch zip of a ResNet-50 take to safetensors, and how much memory, beside torch.load + save_file?", async ({ rounds, seconds, peers: asked, note, figure, target, missing }) => {
     const folder = mkdtempSync(join(tmpdir(), "roentgen-bench-"));
     try {
       const { path } = rebuild("torchvision", folder);
       const out = join(folder, "out.safetensors");
       const [ours, peers]: [Run[], Run[]] = [[], []];
       for (let round = 0; round < rounds; round++) {
-        ours.push(await run(process.execPath, [...process.execArgv, ...process.argv.slice(1, 2)], { [childFlag]: [path, out, budget].join("\n") }));
-        const peer = asked.includes("torch") ? await peerRun(path, join(folder, "peer.safetensors"), budget) : null;
+        ours.push(await run(process.execPath, [...process.execArgv, ...process.argv.slice(1, 2)], { [childFlag]: [path, out, seconds].join("\n") }));
+        const peer = asked.includes("torch") ? await peerRun(path, join(folder, "peer.safetensors"), seconds) : null;
         if (peer) peers.push(peer);
       }
       const best = (runs: readonly Run[]) => Math.min(...runs.flatMap(({ ms }) => ms));
@@ -89,10 +89,10 @@ async function run(command: string, args: readonly string[], environment: Readon
 }
 
 /** Null where there is no PyTorch or no safetensors. */
-async function peerRun(path: string, out: string, budget: number): Promise<Run | null> {
+async function peerRun(path: string, out: string, seconds: number): Promise<Run | null> {
   const script = new URL("./convert_peer.py", import.meta.url).pathname;
   try {
-    return await run(python(), [script, path, out, String(budget)], { OMP_NUM_THREADS: "2" });
+    return await run(python(), [script, path, out, String(seconds)], { OMP_NUM_THREADS: "2" });
   } catch (error) {
     if (/No module named|ENOENT/.test(String(error))) return null;
     throw error;

@@ -1,7 +1,7 @@
 // What every benchmark here shares: a device, times by benchmark.js with medians and quartiles, peers on the same work in turn with
 // ours, targets, and one line of facts without which a figure means nothing.
 //
-//   npm run bench -- conv2d --peers torch,tfjs --json results.json --budget 2 --rounds 3
+//   npm run bench -- conv2d --peers torch,tfjs --json results.json --seconds 2 --rounds 3
 
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
@@ -46,7 +46,7 @@ export interface Bench {
   /** Alternating rounds of ours and the peers'. */
   readonly rounds: number;
   /** Seconds that an engine may take for a case, all rounds together. */
-  readonly budget: number;
+  readonly seconds: number;
   readonly peers: readonly PeerName[];
   /** Ours alone. */
   measure(test: Case): Promise<Result>;
@@ -68,7 +68,7 @@ const slowMs = 3000;
 
 /** Runs one benchmark file: opens a device, measures, prints, writes `--out`. The exit status is 1 where a target or check does not hold. */
 export async function bench(name: string, question: string, body: (bench: Bench) => Promise<void>): Promise<void> {
-  const { budget, rounds, peers, out } = options();
+  const { seconds, rounds, peers, out } = options();
   const start = performance.now();
   const device = await openDevice();
   const kept: Mutable<BenchmarkResult> = { name, question, seconds: 0, engines: {}, results: [], figures: [], targets: [], checks: [], notes: [], missing: [] };
@@ -100,7 +100,7 @@ export async function bench(name: string, question: string, body: (bench: Bench)
     if (!peer) processes.set(engine, (peer = new PeerProcess(engine)));
     try {
       kept.engines[engine] ??= await peer.facts.then(({ version, backend, toggles: used }) => ({ version, backend, toggles: [...used] }));
-      const answer = await peer.ask({ work: test.work, units: test.units ?? 1, budgetSeconds: budget / rounds, minSamples: fewest(rounds), warmUp: round === 0 ? 2 : 1 });
+      const answer = await peer.ask({ work: test.work, units: test.units ?? 1, budgetSeconds: seconds / rounds, minSamples: fewest(rounds), warmUp: round === 0 ? 2 : 1 });
       if ("samples" in answer) return answer;
       missing(engine, test.name, answer.unsupported ?? explained(engine, answer.error ?? "no reason given"));
     } catch (error) {
@@ -123,9 +123,9 @@ export async function bench(name: string, question: string, body: (bench: Bench)
 
   try {
     await body({
-      device, rounds, budget, peers, print, missing,
+      device, rounds, seconds, peers, print, missing,
       async measure(test) {
-        return keep(summary(ours, test, [await sample(test.run, { budgetSeconds: budget })]));
+        return keep(summary(ours, test, [await sample(test.run, { budgetSeconds: seconds })]));
       },
       async compare(test) {
         const samples = new Map<string, Sampled[]>([[ours, []]]);
@@ -135,7 +135,7 @@ export async function bench(name: string, question: string, body: (bench: Bench)
         const firstLosses = new Map<string, number>();
         const lastLosses = new Map<string, number>();
         for (let round = 0; round < rounds; round++) {
-          samples.get(ours)?.push(await sample(test.run, { budgetSeconds: budget / rounds, minSamples: fewest(rounds), warmUp: round === 0 ? 2 : 1 }));
+          samples.get(ours)?.push(await sample(test.run, { budgetSeconds: seconds / rounds, minSamples: fewest(rounds), warmUp: round === 0 ? 2 : 1 }));
           for (const engine of among.filter((peer) => !out.has(peer))) {
             const answer = await ask(engine, test, round);
             if (!answer) {
@@ -197,12 +197,12 @@ const fewest = (rounds: number): number => Math.max(2, Math.ceil(5 / rounds));
 
 function options() {
   const { values } = parseArgs({
-    options: { out: { type: "string" }, budget: { type: "string", default: "1" }, rounds: { type: "string", default: "3" }, peers: { type: "string", default: "torch" } },
+    options: { out: { type: "string" }, seconds: { type: "string", default: "1" }, rounds: { type: "string", default: "3" }, peers: { type: "string", default: "torch" } },
   });
   const peers = values.peers.split(",").filter((peer) => peer !== "");
   const unknown = peers.filter((peer) => !(peerNames as readonly string[]).includes(peer));
   if (unknown.length > 0) throw new Error(`--peers: no peer ${unknown.join(", ")}; there are ${peerNames.join(", ")}.`);
-  return { budget: positive("budget", values.budget), rounds: Math.ceil(positive("rounds", values.rounds)), peers: peers as PeerName[], out: values.out };
+  return { seconds: positive("seconds", values.seconds), rounds: Math.ceil(positive("rounds", values.rounds)), peers: peers as PeerName[], out: values.out };
 }
 
 function positive(name: string, text: string): number {

@@ -19,7 +19,7 @@ interface Options {
   readonly what: readonly string[];
   /** Names, or "all" or "none" alone. */
   readonly peers: readonly string[];
-  readonly budget: number;
+  readonly seconds: number;
   readonly rounds: number;
   /** A file, "-" for standard output. */
   readonly json?: string;
@@ -54,7 +54,7 @@ async function main(options: Options): Promise<number> {
     for (const [i, name] of names.entries()) {
       say(`${name} (${i + 1} of ${names.length})`);
       const out = join(scratch, `${name}.json`);
-      const code = await runOne(name, ["--out", out, "--budget", String(options.budget), "--rounds", String(options.rounds), "--peers", peers.join(",")], toStdout);
+      const code = await runOne(name, ["--out", out, "--seconds", String(options.seconds), "--rounds", String(options.rounds), "--peers", peers.join(",")], toStdout);
       if (interrupted) break;
       if (code !== 0) failed++;
       try {
@@ -74,7 +74,7 @@ async function main(options: Options): Promise<number> {
       system: `${platform()} ${arch()}`, node: process.version, load: { start: start.load, end: loadavg()[0] ?? 0 },
     },
     adapter: { vendor, architecture, device, description, software, subgroupSize, toggles: [...toggles] },
-    options: { what: [...options.what], peers, budgetSeconds: options.budget, rounds: options.rounds },
+    options: { what: [...options.what], peers, budgetSeconds: options.seconds, rounds: options.rounds },
     benchmarks,
   } satisfies Run);
   if (interrupted) return 130;

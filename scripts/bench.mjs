@@ -1,5 +1,5 @@
 // npm run bench: `roentgen bench` from a fresh clone, with the GPU driver found. Arguments are the command's:
-// npm run bench -- conv2d replay --json results.json --budget 2
+// npm run bench -- conv2d replay --json results.json --seconds 2
 
 import { join } from "node:path";
 import { build, checkNode, ensureDependencies, main } from "./bootstrap.mjs";

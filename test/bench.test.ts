@@ -320,7 +320,7 @@ describe("roentgen bench", () => {
 
   it.each([
     ["a benchmark that does not exist", ["conv3d"], /^ConfigError: bench: nothing is called conv3d\./m],
-    ["a budget that is none", ["--budget", "soon"], /Expected seconds/],
+    ["seconds that are none", ["--seconds", "soon"], /Expected seconds/],
   ])("ends with 2 for %s", (_, args, said) => {
     const { status, stdout, stderr } = run(args);
     expect({ status, stdout }).toEqual({ status: 2, stdout: "" });

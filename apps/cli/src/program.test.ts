@@ -76,7 +76,7 @@ describe("the command line", () => {
         --native          leave out Dawn's checks and clearing: faster, same bits
         --tune            measure first which kernels are fastest for this study, as far as that is not
                           known
-        --budget <bytes>  most GPU memory to hold, such as 4GB
+        --memory <bytes>  most GPU memory to hold, such as 4GB
         --offline         fetch no weights; use those already kept
         -h, --help        print this help
 
@@ -181,7 +181,9 @@ describe("the command line", () => {
     ["a batch of nothing", ["profile", "resnet50", "--batch", "0"], "Expected a positive integer."],
     ["a limit that is no percentage", ["profile", "resnet50", "--fail-if-slower", "a bit"], "Expected a percentage, such as 10%."],
     ["an empty list", ["run", "a.yaml", "--tasks", ","], "Expected names separated by commas."],
-    ["a budget without bytes", ["run", "a.yaml", "--budget", "lots"], "Expected bytes, such as 500MB or 4GiB."],
+    ["memory without bytes", ["run", "a.yaml", "--memory", "lots"], "Expected bytes, such as 500MB or 4GiB."],
+    ["no time to sample", ["tune", "resnet50", "--seconds", "0"], "Expected seconds, such as 0.5."],
+    ["a budget of nobody knows what", ["run", "a.yaml", "--budget", "4GB"], "unknown option '--budget'"],
   ])("refuses %s and says what it expected", async (_, args, expected) => {
     const { text, exitCode } = await complaint(...args);
     expect(text).toContain(expected);

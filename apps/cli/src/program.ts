@@ -54,7 +54,7 @@ function addRun(program: Command): void {
     .addOption(adapter())
     .addOption(native())
     .option("--tune", "measure first which kernels are fastest for this study, as far as that is not known")
-    .option("--budget <bytes>", "most GPU memory to hold, such as 4GB", bytes)
+    .option("--memory <bytes>", "most GPU memory to hold, such as 4GB", bytes)
     .option("--offline", "fetch no weights; use those already kept")
     .addHelpText("after", `
 Examples:
@@ -137,7 +137,7 @@ function addTune(program: Command): void {
     .option("--batch <n>", "images at a time", count, 4)
     .option("--size <pixels>", "height and width of the input", count, 64)
     .addOption(precision())
-    .option("--budget <ms>", "sampling of each family for each shape", count, 100)
+    .option("--seconds <n>", "sampling of each family for each shape", seconds, 0.1)
     .option("--again", "measure what is known already, too")
     .addOption(json("print all that was measured as JSON"))
     .addOption(adapter())
@@ -158,7 +158,7 @@ function addBench(program: Command): void {
     .description("time kernels, training steps, memory and start-up beside other engines; in a checkout of the repository")
     .argument("[what...]", "kernels, models, memory, startup, or single benchmarks such as conv2d (default: all)")
     .option("--peers <names>", "tfjs, jax-js, ort, torch, torch-cuda, separated by commas; all; none", names, ["torch"])
-    .option("--budget <seconds>", "sampling of an engine for one case, all rounds together", seconds, 1)
+    .option("--seconds <n>", "sampling of an engine for one case, all rounds together", seconds, 1)
     .option("--rounds <n>", "rounds of ours and each peer in turn", count, 3)
     .option("--json <file>", "also write every figure to a file; - for standard output")
     .option("--save", "also keep them in bench/results")

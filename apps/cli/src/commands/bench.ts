@@ -8,7 +8,7 @@ import { exitCodes } from "../failure.ts";
 
 export interface BenchOptions {
   readonly peers: readonly string[];
-  readonly budget: number;
+  readonly seconds: number;
   readonly rounds: number;
   readonly json?: string;
   readonly save?: boolean;

@@ -19,7 +19,7 @@ export interface RunOptions {
   readonly adapter?: string;
   readonly native?: boolean;
   readonly tune?: boolean;
-  readonly budget?: number;
+  readonly memory?: number;
   readonly offline?: boolean;
   readonly replace?: boolean;
 }
@@ -37,7 +37,7 @@ export async function run(study: string, options: RunOptions): Promise<void> {
     process.exit(code);
   });
   const unlock = await lockFolder(folder);
-  const device = await openDevice({ adapter: options.adapter, native: options.native, budgetBytes: options.budget ?? config.memoryBudget }).catch(async (error: unknown) => {
+  const device = await openDevice({ adapter: options.adapter, native: options.native, budgetBytes: options.memory ?? config.memoryBudget }).catch(async (error: unknown) => {
     await unlock();
     throw error;
   });

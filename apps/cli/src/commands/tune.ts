@@ -11,8 +11,8 @@ export interface TuneOptions {
   readonly batch: number;
   readonly size: number;
   readonly precision?: "f32" | "mixed";
-  /** Milliseconds of sampling for each family. */
-  readonly budget: number;
+  /** Of sampling for each family. */
+  readonly seconds: number;
   readonly again?: boolean;
   readonly json?: boolean;
   readonly adapter?: string;
@@ -20,13 +20,13 @@ export interface TuneOptions {
 }
 
 /** `roentgen tune`: measures the families of kernels for all that a model computes, and keeps the result for later commands. */
-export async function tuneModel(model: string, { train = false, batch, size, precision = "f32", budget, again = false, json = false, adapter, native }: TuneOptions): Promise<void> {
+export async function tuneModel(model: string, { train = false, batch, size, precision = "f32", seconds, again = false, json = false, adapter, native }: TuneOptions): Promise<void> {
   const device = await openDevice({ adapter, native });
   const progress = progressLine(process.stderr);
   try {
     const tasks = collectTasks(device, () => recordWorkload(device, { model, train, batch, size, precision }).step.dispose());
     if (again) await forget(device, tasks);
-    const { identity, findings } = await tuningFor(device, tasks, tuningFiles, { measure: true, budgetMs: budget, onProgress: (done, all) => progress.show("measuring kernels", done, all) });
+    const { identity, findings } = await tuningFor(device, tasks, tuningFiles, { measure: true, budgetMs: 1000 * seconds, onProgress: (done, all) => progress.show("measuring kernels", done, all) });
     progress.end();
     const found = Object.entries(findings).map(([key, finding]) => ({ key, ...finding }));
     const file = tuningPath(identity);
