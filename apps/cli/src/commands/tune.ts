@@ -24,7 +24,7 @@ export async function tuneModel(model: string, { train = false, batch, size, pre
   const device = await openDevice({ adapter, native });
   const progress = progressLine(process.stderr);
   try {
-    const tasks = collectTasks(device, () => recordWorkload(device, { model, train, batch, size, precision }).step.dispose());
+    const tasks = collectTasks(device, () => recordWorkload(device, { model, train, batch, size, precision }).dispose());
     if (again) await forget(device, tasks);
     const { identity, findings } = await tuningFor(device, tasks, tuningFiles, { measure: true, budgetMs: 1000 * seconds, onProgress: (done, all) => progress.show("measuring kernels", done, all) });
     progress.end();

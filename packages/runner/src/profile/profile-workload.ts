@@ -4,7 +4,7 @@
 import { ConfigError, Rng } from "@roentgen/core";
 import { type Device, measureCeilings, type TimingOptions } from "@roentgen/gpu";
 import { modelNamed, UNet } from "@roentgen/models";
-import { Adam, LossScale, materialize, type Module, Pass } from "@roentgen/nn";
+import { Adam, dispose, LossScale, materialize, type Module, Pass } from "@roentgen/nn";
 import { backward, bceWithLogits, crossEntropy, type InputData, noGrad, record, spec, type Step, type Tensor } from "@roentgen/tensor";
 import { profileReport, type ProfileReport, type Workload } from "./profile-report.ts";
 
@@ -25,7 +25,8 @@ export interface ProfileOptions extends Pick<TimingOptions, "repeats" | "method"
  */
 export async function profileWorkload(device: Device, workload: Workload, { roentgen, runtime, repeats = 5, method, onProgress = () => undefined }: ProfileOptions): Promise<ProfileReport> {
   onProgress("record", 0, 1);
-  const { step, inputs } = recordWorkload(device, workload);
+  const recorded = recordWorkload(device, workload);
+  const { step, inputs } = recorded;
   try {
     // Before the plan has its memory: these buffers are large.
     onProgress("ceilings", 0, 1);
@@ -38,32 +39,60 @@ export async function profileWorkload(device: Device, workload: Workload, { roen
     const profile = await device.profile(step.plan, { repeats, inputs, ...(method ? { method } : {}), onRound: (done, total) => onProgress("time", done, total) });
     return profileReport(profile, ceilings, { roentgen, runtime, workload, adapter: device.info });
   } finally {
-    step.dispose();
+    recorded.dispose();
   }
 }
 
-/** The step of a workload, with inputs for it. The same seed every time: two profiles do the same work. */
-export function recordWorkload(device: Device, { model: name, train, batch, size, precision = "f32" }: Workload): { step: Step<unknown>; inputs: InputData[] } {
+export interface RecordedWorkload {
+  readonly step: Step<unknown>;
+  readonly inputs: readonly InputData[];
+  /** Gives back all memory of the step and of the model it computes. */
+  readonly dispose: () => void;
+}
+
+/** The step of a workload, with inputs for it. The same seed every time: two profiles do the same work. Throws what `profileWorkload` throws. */
+export function recordWorkload(device: Device, workload: Workload): RecordedWorkload {
+  const { model: name, train, size, precision = "f32" } = workload;
   const model = modelNamed(name);
-  const isUnet = model instanceof UNet;
-  if (isUnet && size % 32 !== 0) throw new ConfigError(`${name}: the size must be a multiple of 32, not ${size}: the encoder halves it five times.`);
+  if (model instanceof UNet && size % 32 !== 0) throw new ConfigError(`${name}: the size must be a multiple of 32, not ${size}: the encoder halves it five times.`);
   materialize(model, device, { seed: 0 });
-  const pass = new Pass<Module & { forward(x: Tensor): Tensor }>(model, precision);
+  const pass: Parts["pass"] = new Pass(model, precision);
   const lossScale = precision === "mixed" ? new LossScale(device) : undefined;
+  const optimizer = train ? new Adam(model.parameters(), { lr: 1e-4, lossScale }) : undefined;
+  const free = () => {
+    for (const owner of [optimizer, lossScale, pass]) owner?.dispose();
+    dispose(model);
+  };
+  try {
+    const { step, inputs } = recordStep(device, { pass, lossScale, optimizer }, workload);
+    return { step, inputs, dispose: () => (step.dispose(), free()) };
+  } catch (error) {
+    free();
+    throw error;
+  }
+}
+
+interface Parts {
+  readonly pass: Pass<Module & { forward(x: Tensor): Tensor }>;
+  readonly lossScale: LossScale | undefined;
+  readonly optimizer: Adam | undefined;
+}
+
+function recordStep(device: Device, { pass, lossScale, optimizer }: Parts, { batch, size }: Workload): { step: Step<unknown>; inputs: InputData[] } {
+  const { model } = pass;
   const rng = new Rng(0);
   const images = Float32Array.from({ length: batch * size * size * 3 }, () => rng.normal());
   const x = spec("f32", [batch, size, size, 3]);
-  if (!train) {
+  if (!optimizer) {
     model.eval();
     return { step: record(device, "forward", (image) => noGrad(() => pass.forward(image)), [x]), inputs: [images] };
   }
   model.train();
-  const optimizer = new Adam(model.parameters(), { lr: 1e-4, lossScale });
   const stepOf = (loss: Tensor) => {
     optimizer.step(backward(loss, lossScale?.factor));
     return loss;
   };
-  if (isUnet) {
+  if (model instanceof UNet) {
     const masks = Float32Array.from({ length: batch * size * size }, () => rng.int(2));
     return { step: record(device, "train", (image, mask) => stepOf(bceWithLogits(pass.forward(image), mask)), [x, spec("f32", [batch, size, size, 1])]), inputs: [images, masks] };
   }
