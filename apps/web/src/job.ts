@@ -66,7 +66,7 @@ export async function runJob(choices: Choices, site: string, { event, prediction
     await runStudy({
       config, device, store, finish, predictions, listener: event, inits: new Map([[initName(weights), init]]),
       datasets: () => loadDataset(sourceOf(data, site)),
-      tuning: (tasks) => kernelsFor(device, tasks, choices.tune, (text) => event({ kind: "note", text })),
+      tuning: (tasks, signal) => kernelsFor(device, tasks, { measure: choices.tune, signal, tell: (text) => event({ kind: "note", text }) }),
       environment: { roentgen: version, commit: null, runtime: navigator.userAgent, system: navigator.platform, adapter: { vendor, architecture, device: model, description, software, toggles } },
       // Nothing to come back to: a closed tab forgets.
       checkpointSeconds: Number.POSITIVE_INFINITY,

@@ -37,7 +37,7 @@ async function tuneTwice(): ReturnType<Checks["tuneTwice"]> {
     const device = await openDevice();
     const tasks = collectTasks(device, () => record(device, "product", (a, b) => matmul(a, b), [spec("f32", [32, 16]), spec("f32", [16, 32])]).dispose());
     let told = 0;
-    winners.push(...(await kernelsFor(device, tasks, true, () => told++)).values());
+    winners.push(...(await kernelsFor(device, tasks, { measure: true, signal: new AbortController().signal, tell: () => told++ })).values());
     measured.push(told);
     device.close();
   }

@@ -25,21 +25,21 @@ async function shelved<T>(mode: IDBTransactionMode, use: (shelf: IDBObjectStore)
 
 /** What was measured under this identity; null if nothing was, or nothing can be kept. */
 export async function readTuning(identity: string): Promise<Tuning | null> {
-  const text = await shelved<unknown>("readonly", (shelf) => shelf.get(identity)).catch(() => null);
+  const text = await shelved<unknown>("readonly", (shelf) => shelf.get(keyOf(identity))).catch(() => null);
   const tuning = typeof text === "string" ? parseTuning(text) : null;
   return tuning?.identity === identity ? tuning : null;
 }
 
-/** Keeps a tuning; false where the browser refuses. */
-async function writeTuning(tuning: Tuning): Promise<boolean> {
-  return shelved("readwrite", (shelf) => shelf.put(JSON.stringify(tuning), tuning.identity)).then(() => true, () => false);
-}
+const writeTuning = (tuning: Tuning): Promise<unknown> => shelved("readwrite", (shelf) => shelf.put(JSON.stringify(tuning), keyOf(tuning.identity)));
+
+/** A page is not told of the driver; a browser's next version may bring another compiler of shaders. */
+const keyOf = (identity: string): string => `${navigator.userAgent} ${identity}`;
 
 /** The fastest kernels for these tasks as far as they are known, all of them if `measure` asks for it. */
-export async function kernelsFor(device: Device, tasks: readonly OpenTask[], measure: boolean, tell: (text: string) => void): Promise<Winners> {
-  let kept = true;
-  const store = { read: readTuning, write: async (tuning: Tuning) => (kept = await writeTuning(tuning)) };
-  const tuning = await tuningFor(device, tasks, store, { measure, onProgress: (done, all) => tell(`Measuring kernels: ${done} of ${all} shapes …`) });
-  if (!kept) tell("This browser keeps nothing: the kernels will be measured again next time.");
+export async function kernelsFor(device: Device, tasks: readonly OpenTask[], { measure, signal, tell }: { measure: boolean; signal: AbortSignal; tell: (text: string) => void }): Promise<Winners> {
+  const tuning = await tuningFor(device, tasks, { read: readTuning, write: writeTuning }, {
+    measure, signal, onProgress: (done, all) => tell(`Measuring kernels: ${done} of ${all} shapes …`),
+    onLost: () => tell("This browser keeps nothing: the kernels will be measured again next time."),
+  });
   return winnersOf(tuning);
 }

@@ -76,9 +76,15 @@ withDevice("runStudy", (device) => {
       offered.push(tasks.map(({ key }) => key));
       return new Map(tasks.slice(0, 1).map(({ key }) => [key, "plain"]));
     };
-    for (let i = 0; i < 2; i++) await expect(study(config, store, { signal: stopped, tuning })).rejects.toThrow(StudyInterrupted);
+    // An interrupt meanwhile leaves no half of a choice behind.
+    await expect(study(config, store, { signal: stopped, tuning })).rejects.toThrow("interrupted before its first trial");
+    expect([...store.files.keys()]).toEqual([]);
+    for (let i = 0; i < 2; i++) {
+      const begun = new AbortController();
+      await expect(study(config, store, { signal: begun.signal, tuning, listener: (e) => e.kind === "study" && begun.abort() })).rejects.toThrow(StudyInterrupted);
+    }
     const [keys = [], ...again] = offered;
-    expect(again).toEqual([]);
+    expect(again).toEqual([keys]);
     expect(["forward", "backwardX", "backwardWeight"].map((d) => keys.some((key) => key.startsWith(`conv2d.${d} f32`)))).toEqual([true, true, true]);
     expect(new TextDecoder().decode((await store.read("kernels.json")) ?? undefined)).toContain(`${JSON.stringify(keys[0])}: "plain"`);
   });

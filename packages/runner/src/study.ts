@@ -27,8 +27,8 @@ export interface StudyOptions {
   readonly inits: ReadonlyMap<string, InitSource>;
   readonly store: Store;
   readonly environment: Environment;
-  /** Chooses kernels for what the study computes, when it begins; one that goes on keeps its own. Default: by prediction. */
-  readonly tuning?: (tasks: readonly OpenTask[]) => Promise<Winners>;
+  /** Chooses kernels for what the study computes, when it begins, until the signal says that it may stop; a study that goes on keeps its own. Default: by prediction. */
+  readonly tuning?: (tasks: readonly OpenTask[], signal: AbortSignal) => Promise<Winners>;
   readonly listener?: Listener;
   /** Aborted: the step under way ends, its state is saved, and `StudyInterrupted` is thrown. */
   readonly signal?: AbortSignal;
@@ -87,7 +87,10 @@ export async function runStudy(options: StudyOptions): Promise<Report> {
     if (!tuning) return new Map();
     const specs: TrialSpec[] = [];
     for (const p of new Map(planned.map((each) => [each.taskName, each])).values()) specs.push(await specOf(p));
-    return tuning(tasksOf(device, specs));
+    const chosen = await tuning(tasksOf(device, specs), AbortSignal.any([signal, options.finish ?? never]));
+    // A study keeps the choice that it begins with: not half of one.
+    if (signal.aborted) throw new StudyInterrupted(`study "${config.name}" was interrupted before its first trial. Run the same command again.`);
+    return chosen;
   });
   const results = new Map<string, TrialResult>();
   const others: string[] = [];

@@ -16,6 +16,7 @@ describe("the winner", () => {
   it.each([
     ["is the fastest", [attempt("guess", 3), attempt("other", 2), attempt("plain", 9)], "other"],
     ["is the guess where another is faster only within the noise", [attempt("guess", 3), attempt("other", 2.95)], "guess"],
+    ["is the guess where another's median is above the guess's best", [{ ...attempt("guess", 3), leastMs: 2.1 }, { ...attempt("other", 2.2), leastMs: 1.1 }], "guess"],
     ["is never one that is wrong", [attempt("guess", 3), attempt("other", 1, "differs")], "guess"],
     ["is another where the guess is wrong", [attempt("guess", 1, "differs"), attempt("other", 2), attempt("plain", 5)], "other"],
     ["is never one that was not timed", [attempt("guess", null), attempt("plain", 5)], "plain"],
@@ -31,7 +32,12 @@ describe("a tuning read from a file", () => {
     expect(parseTuning(JSON.stringify(tuning))).toEqual(tuning);
   });
 
-  it.each(["", "null", "[]", "{\"version\":2}", JSON.stringify({ ...tuning, identity: 3 }), JSON.stringify({ ...tuning, findings: { a: { winner: 1 } } })])("is nothing if it is %s", (text) => {
+  it.each(["", "null", "[]", "{\"version\":2}", JSON.stringify({ ...tuning, identity: 3 }), JSON.stringify({ ...tuning, findings: { a: { winner: 1 } } }),
+    ...[
+      { winner: "lanes", attempts: [null] }, { winner: "lanes", attempts: [{ ...attempt("lanes", 1), timeMs: "1" }] }, { winner: "nosuch", attempts: [attempt("lanes", 1)] },
+      { winner: "lanes", attempts: [attempt("lanes", null)] }, { winner: "lanes", attempts: [attempt("lanes", 1, "differs")] }, null,
+    ].map((finding) => JSON.stringify({ ...tuning, findings: { a: finding } })),
+  ])("is nothing if it is %s", (text) => {
     expect(parseTuning(text)).toBeNull();
   });
 });
@@ -129,6 +135,25 @@ withDevice("tuning", (device) => {
     expect(Object.keys((await tuningFor(device(), [other], store, options)).findings)).toEqual([other.key]);
     expect(measured).toEqual(["1/2 relu of the first", "2/2 another"]);
     expect((await tuningFor(device(), [{ ...task, key: "unknown" }], store, { measure: false })).findings).toEqual({});
+  });
+
+  it("keeps what another found meanwhile, goes on where nothing can be kept, and ends at an interrupt", async () => {
+    const other: Tuning = { version: 1, identity: tuningIdentity(device().info), findings: { other: { winner: "plain", attempts: [attempt("plain", 1)] } } };
+    const reads = [null, other];
+    const written: Tuning[] = [];
+    const shared = { read: async () => reads.shift() ?? null, write: async (tuning: Tuning) => written.push(tuning) };
+    expect(Object.keys((await tuningFor(device(), [task], shared, { measure: true, budgetMs: 1 })).findings)).toEqual([task.key]);
+    expect(written.map(({ findings }) => Object.keys(findings))).toEqual([["other", task.key]]);
+
+    const lost: string[] = [];
+    const full = { read: async () => null, write: () => Promise.reject(new Error("no space")) };
+    const tasks = [task, { ...task, key: "another" }];
+    const kept = await tuningFor(device(), tasks, full, { measure: true, budgetMs: 1, onLost: ({ message }) => lost.push(message) });
+    expect([Object.keys(kept.findings), lost]).toEqual([[task.key, "another"], ["no space"]]);
+
+    const interrupt = new AbortController();
+    const some = await tuningFor(device(), tasks, full, { measure: true, budgetMs: 1, signal: interrupt.signal, onProgress: () => interrupt.abort() });
+    expect(Object.keys(some.findings)).toEqual([task.key]);
   });
 
   it("decides which kernels a recorded function launches", async () => {

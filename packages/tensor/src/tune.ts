@@ -13,6 +13,8 @@ export interface Attempt {
   readonly family: string;
   /** Median time of one computation in milliseconds, or a single sample where more were hopeless or did not fit; null where it has a fault. */
   readonly timeMs: number | null;
+  /** The least of the samples that `timeMs` is the median of. */
+  readonly leastMs?: number;
   /** Largest difference from the plain kernels, relative to their largest value; null where nothing was computed. */
   readonly error: number | null;
   /** Why it may not win: wrong, or refused by the device (it does not compile, its memory is not there). */
@@ -39,6 +41,8 @@ export interface TuneOptions {
   readonly budgetMs?: number;
   /** Told of each task when it is done. */
   readonly onProgress?: (done: number, all: number, key: string, finding: Finding) => void;
+  /** Aborted: the task under way is finished, the rest is not measured. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A tuning holds as long as this text stays the same. */
@@ -51,23 +55,34 @@ export function parseTuning(text: string): Tuning | null {
   try {
     const { version, identity, findings } = JSON.parse(text) as Record<keyof Tuning, unknown>;
     if (version !== 1 || typeof identity !== "string" || typeof findings !== "object" || findings === null) return null;
-    const whole = Object.values(findings).every((f: Finding | null) => typeof f?.winner === "string" && Array.isArray(f.attempts));
-    return whole ? { version, identity, findings: findings as Tuning["findings"] } : null;
+    return Object.values(findings).every(isFinding) ? { version, identity, findings: findings as Tuning["findings"] } : null;
   } catch {
     return null;
   }
 }
 
+function isFinding(finding: unknown): boolean {
+  const { winner, attempts } = (finding ?? {}) as Partial<Record<keyof Finding, unknown>>;
+  return Array.isArray(attempts) && attempts.every(isAttempt) && attempts.some(({ family, timeMs, fault }: Attempt) => family === winner && timeMs !== null && fault === undefined);
+}
+
+function isAttempt(attempt: unknown): boolean {
+  const { family, timeMs, leastMs = 0, error, fault = "" } = (attempt ?? {}) as Partial<Record<keyof Attempt, unknown>>;
+  const isTime = (value: unknown) => typeof value === "number" && value >= 0;
+  // JSON has no Infinity: a difference that is not finite was written as null.
+  return typeof family === "string" && (timeMs === null || isTime(timeMs)) && isTime(leastMs) && (error === null || typeof error === "number") && typeof fault === "string";
+}
+
 /** Families by task, for `useTuning`. */
 export const winnersOf = ({ findings }: Tuning): Winners => new Map(Object.entries(findings).map(([key, { winner }]) => [key, winner]));
 
-/** A winner must be this much faster than the guess: what is within the noise stays as predicted. */
+/** A winner's median must be this much below the guess's least time: what is within the noise stays as predicted. */
 const clearly = 0.97;
 
 /** Ways that took this many times longer than the best are not sampled again. */
 const hopeless = 4;
 
-const rounds = 3;
+const rounds = 5;
 
 /** Computations in a plan: enough that waiting for the queue does not count, few enough to build quickly. */
 const mostInARow = 64;
@@ -79,11 +94,12 @@ const mostInARow = 64;
 const tolerances: Readonly<Partial<Record<Spec["dtype"], number>>> = { f32: 4e-5, f16: 2e-3 };
 
 /** Measures each task; tasks with one way only, and known ones, cost nothing. Throws what makes the plain kernels or the device fail. */
-export async function tune(device: Device, tasks: readonly OpenTask[], { known = null, budgetMs = 100, onProgress }: TuneOptions = {}): Promise<Tuning> {
+export async function tune(device: Device, tasks: readonly OpenTask[], { known = null, budgetMs = 100, onProgress, signal }: TuneOptions = {}): Promise<Tuning> {
   const identity = tuningIdentity(device.info);
   const findings: Record<string, Finding> = known?.identity === identity ? { ...known.findings } : {};
   const open = tasks.filter(({ key, ways }) => ways.length > 1 && !Object.hasOwn(findings, key));
   for (const [i, task] of open.entries()) {
+    if (signal?.aborted) break;
     const finding = await measured(device, task, budgetMs);
     findings[task.key] = finding;
     onProgress?.(i + 1, open.length, task.key, finding);
@@ -98,22 +114,32 @@ export interface TuningStore {
   readonly write: (tuning: Tuning) => Promise<unknown>;
 }
 
+export interface TuningForOptions extends Pick<TuneOptions, "budgetMs" | "onProgress" | "signal"> {
+  readonly measure: boolean;
+  /** Told once where the store cannot keep what was measured. It is used all the same. */
+  readonly onLost?: (reason: Error) => void;
+}
+
 /**
- * What a store knows of these tasks; with `measure`, the rest is measured. Each finding is kept at once, so an interruption loses one.
- * Tasks with one family alone, and those that nobody measured, are missing.
+ * What a store knows of these tasks; with `measure`, the rest is measured. Each finding is kept at once, beside those that others have
+ * found meanwhile, so an interruption loses one. Tasks with one family alone, and those that nobody measured, are missing.
  */
 export async function tuningFor(
   device: Device, tasks: readonly OpenTask[], store: TuningStore,
-  { measure, budgetMs, onProgress }: Pick<TuneOptions, "budgetMs" | "onProgress"> & { readonly measure: boolean },
+  { measure, budgetMs, onProgress, signal, onLost }: TuningForOptions,
 ): Promise<Tuning> {
   const identity = tuningIdentity(device.info);
+  let lost = false;
   let tuning: Tuning = (await store.read(identity)) ?? { version: 1, identity, findings: {} };
   for (const [i, task] of measure ? tasks.entries() : []) {
     const found: string[] = [];
-    const after = await tune(device, [task], { known: tuning, ...(budgetMs === undefined ? {} : { budgetMs }), onProgress: (_, __, key) => found.push(key) });
+    const after = await tune(device, [task], { known: tuning, signal, ...(budgetMs === undefined ? {} : { budgetMs }), onProgress: (_, __, key) => found.push(key) });
     if (found.length === 0) continue;
-    tuning = after;
-    await store.write(tuning);
+    tuning = { ...after, findings: { ...(await store.read(identity))?.findings, ...after.findings } };
+    await store.write(tuning).catch((reason: Error) => {
+      if (!lost) onLost?.(reason);
+      lost = true;
+    });
     onProgress?.(i + 1, tasks.length, task.key, tuning.findings[task.key] as Finding);
   }
   const asked = new Set(tasks.map(({ key }) => key));
@@ -145,7 +171,7 @@ async function measured(device: Device, task: OpenTask, budgetMs: number): Promi
     const best = Math.min(...able.map(({ firstMs }) => firstMs));
     const hopeful = able.filter(({ firstMs }) => firstMs <= hopeless * best);
     const times = await sideBySide(device, task.key, hopeful, inputs, budgetMs);
-    for (const [i, { at, firstMs }] of hopeful.entries()) attempts[at] = { ...(attempts[at] as Attempt), timeMs: times[i] ?? firstMs };
+    for (const [i, { at, firstMs }] of hopeful.entries()) attempts[at] = { ...(attempts[at] as Attempt), ...(times[i] ?? { timeMs: firstMs }) };
     return { winner: winnerAmong(attempts), attempts };
   } finally {
     for (const input of inputs) input.dispose();
@@ -162,7 +188,7 @@ export function winnerAmong(attempts: readonly Attempt[]): string {
   const timed = attempts.filter((a): a is Attempt & { timeMs: number } => a.timeMs !== null && a.fault === undefined);
   const [fastest] = [...timed].sort((a, b) => a.timeMs - b.timeMs);
   const guess = timed.find((a) => a === attempts[0]);
-  const winner = guess && fastest && fastest.timeMs > clearly * guess.timeMs ? guess : fastest;
+  const winner = guess && fastest && fastest.timeMs > clearly * (guess.leastMs ?? guess.timeMs) ? guess : fastest;
   if (!winner) throw new Error("internal: no family of a task could be timed.");
   return winner.family;
 }
@@ -206,10 +232,10 @@ async function unlessRefused<T>(device: Device, work: () => Promise<T>): Promise
 }
 
 /**
- * Median times of one computation of each way; null for one whose memory is not there beside the others'. Rounds alternate between the
+ * Median and least time of one computation of each way; null for one whose memory is not there beside the others'. Rounds alternate between the
  * ways, so that a drift of the machine meets them all.
  */
-async function sideBySide(device: Device, key: string, ways: readonly { way: Way; firstMs: number }[], inputs: readonly Tensor[], budgetMs: number): Promise<(number | null)[]> {
+async function sideBySide(device: Device, key: string, ways: readonly { way: Way; firstMs: number }[], inputs: readonly Tensor[], budgetMs: number): Promise<(Pick<Attempt, "timeMs" | "leastMs"> | null)[]> {
   const plans = ways.map(({ way, firstMs }) => {
     const times = Math.max(1, Math.min(mostInARow, Math.floor(budgetMs / rounds / Math.max(firstMs, 1e-3))));
     return { step: planOf(device, key, way, inputs, times), times, samples: [] as number[] };
@@ -227,7 +253,11 @@ async function sideBySide(device: Device, key: string, ways: readonly { way: Way
   } finally {
     for (const { step } of plans) step.dispose();
   }
-  return plans.map(({ samples }) => [...samples].sort((a, b) => a - b)[rounds >> 1] ?? null);
+  return plans.map(({ samples }) => {
+    const sorted = [...samples].sort((a, b) => a - b);
+    const [leastMs, timeMs] = [sorted[0], sorted[rounds >> 1]];
+    return leastMs === undefined || timeMs === undefined ? null : { timeMs, leastMs };
+  });
 }
 
 async function timeOf(device: Device, step: Step<Tensor>): Promise<number> {

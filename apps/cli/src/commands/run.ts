@@ -49,7 +49,9 @@ export async function run(study: string, options: RunOptions): Promise<void> {
       datasets: datasetsBeside(study),
       inits,
       store: folderStore(folder),
-      tuning: (tasks) => tuningFor(device, tasks, tuningFiles, { measure: options.tune === true, onProgress: (done, all) => tell(`kernels: ${done} of ${all} shapes measured`) }).then(winnersOf),
+      tuning: (tasks, signal) => tuningFor(device, tasks, tuningFiles, {
+        measure: options.tune === true, signal, onProgress: (done, all) => tell(`kernels: ${done} of ${all} shapes measured`), onLost: ({ message }) => tell(`kernels: ${message} They will be measured again by another study.`),
+      }).then(winnersOf),
       listener: options.quiet ? () => undefined : progress.listener,
       signal: interrupts.signal,
       environment: await environmentOf(device.info),

@@ -1,6 +1,9 @@
 import type { Attempt } from "@roentgen/tensor";
 import { expect, it } from "vitest";
+import { nullDevice } from "@roentgen/gpu";
 import { formatFindings, summaryOf } from "./tune.ts";
+
+const info = { ...nullDevice().info, description: "llvmpipe", toggles: ["-timestamp_quantization", "skip_validation"] };
 
 const attempt = (family: string, timeMs: number | null, fault?: string): Attempt => ({ family, timeMs, error: 0, ...(fault ? { fault } : {}) });
 const found = [
@@ -14,7 +17,7 @@ it("adds up what measurement gained over prediction", () => {
 });
 
 it("prints the shapes, slowest first, and what else was tried", () => {
-  expect(formatFindings(found, 3, "tuning.json")).toMatchInlineSnapshot(`
+  expect(formatFindings(found, { tasks: 3, file: "tuning.json", info })).toMatchInlineSnapshot(`
     "shape                 fastest       ms  predicted     ms  others, ms
     --------------------  ---------  -----  ---------  -----  ---------------------------------------------
     conv2d.forward f32 b  winograd2  3.000  lanes      4.000  winograd4 wrong, matrix refused, plain 20.000
@@ -22,13 +25,13 @@ it("prints the shapes, slowest first, and what else was tried", () => {
 
     2 shapes measured, 1 have one family only; 1 are faster than predicted.
     Each once: 6.000 ms as predicted, 5.000 ms as measured (prediction 20.0 % slower).
-    Kept in tuning.json; profile and new studies use it."
+    On llvmpipe; toggles -timestamp_quantization skip_validation. Kept in tuning.json; profile and new studies use it."
   `);
 });
 
 it("leaves out of a shape what most have in common", () => {
   const key = (rest: string) => `conv2d.forward f32 x 8x2x2x512 weight 512x3x3x512 ${rest}`;
   const shapes = [["stride 1,1 dilation 1,1 padding 1,1,1,1 groups 1", 2], ["stride 2,2 dilation 1,1 padding 0,0,0,0 groups 12", 1]] as const;
-  const table = formatFindings(shapes.map(([rest, ms]) => ({ key: key(rest), winner: "plain", attempts: [attempt("plain", ms)] })), 0, "tuning.json");
+  const table = formatFindings(shapes.map(([rest, ms]) => ({ key: key(rest), winner: "plain", attempts: [attempt("plain", ms)] })), { tasks: 0, file: "tuning.json", info });
   expect(table.split("\n").slice(2, 4).map((line) => line.split(/ {2,}/)[0])).toEqual([key("padding 1,1,1,1"), key("stride 2,2 groups 12")]);
 });

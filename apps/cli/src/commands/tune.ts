@@ -1,6 +1,6 @@
-import type { Device } from "@roentgen/gpu";
+import type { Device, DeviceInfo } from "@roentgen/gpu";
 import { openDevice } from "@roentgen/gpu/node";
-import { recordWorkload } from "@roentgen/runner";
+import { adapterName, recordWorkload } from "@roentgen/runner";
 import { collectTasks, type Finding, type OpenTask, tuningFor, tuningIdentity } from "@roentgen/tensor";
 import { progressLine } from "../progress-line.ts";
 import { textTable } from "../text-table.ts";
@@ -26,11 +26,13 @@ export async function tuneModel(model: string, { train = false, batch, size, pre
   try {
     const tasks = collectTasks(device, () => recordWorkload(device, { model, train, batch, size, precision }).dispose());
     if (again) await forget(device, tasks);
-    const { identity, findings } = await tuningFor(device, tasks, tuningFiles, { measure: true, budgetMs: 1000 * seconds, onProgress: (done, all) => progress.show("measuring kernels", done, all) });
+    let lost = null as Error | null;
+    const { identity, findings } = await tuningFor(device, tasks, tuningFiles, { measure: true, budgetMs: 1000 * seconds, onProgress: (done, all) => progress.show("measuring kernels", done, all), onLost: (reason) => (lost = reason) });
     progress.end();
     const found = Object.entries(findings).map(([key, finding]) => ({ key, ...finding }));
     const file = tuningPath(identity);
-    process.stdout.write(`${json ? JSON.stringify({ file, identity: JSON.parse(identity) as unknown, summary: summaryOf(found), findings: found }, null, 1) : formatFindings(found, tasks.length, file)}\n`);
+    process.stdout.write(`${json ? JSON.stringify({ file, identity: JSON.parse(identity) as unknown, summary: summaryOf(found), findings: found }, null, 1) : formatFindings(found, { tasks: tasks.length, file, info: device.info })}\n`);
+    if (lost) process.stderr.write(`Not kept: ${lost.message}\n`);
   } finally {
     progress.end();
     device.close();
@@ -60,7 +62,7 @@ export function summaryOf(found: readonly Found[]): { shapes: number; changed: n
   return { shapes: found.length, changed: timed.filter((t) => t.changed).length, predictedMs: sum((t) => t.predictedMs), tunedMs: sum((t) => t.tunedMs) };
 }
 
-export function formatFindings(found: readonly Found[], tasks: number, file: string): string {
+export function formatFindings(found: readonly Found[], { tasks, file, info }: { tasks: number; file: string; info: DeviceInfo }): string {
   const ms = (value: number | null | undefined) => (value == null ? "" : value.toFixed(3));
   const rows = found.map(({ key, winner, attempts }) => ({
     key, winner, guess: attempts[0], timeMs: attempts.find(({ family }) => family === winner)?.timeMs,
@@ -79,7 +81,7 @@ export function formatFindings(found: readonly Found[], tasks: number, file: str
     ...(rows.length > 0 ? [table, ""] : []),
     `${shapes} shapes measured${tasks > shapes ? `, ${tasks - shapes} have one family only` : ""}; ${changed} are faster than predicted.`,
     `Each once: ${ms(predictedMs)} ms as predicted, ${ms(tunedMs)} ms as measured (prediction ${percent(predictedMs, tunedMs)} % slower).`,
-    `Kept in ${file}; profile and new studies use it.`,
+    `On ${adapterName(info)}; toggles ${info.toggles.join(" ") || "none"}. Kept in ${file}; profile and new studies use it.`,
   ].join("\n");
 }
 
