@@ -1,0 +1,48 @@
+// Which trials a study is made of, and what a result of one depends on.
+
+import { hashString, mix32 } from "@roentgen/core";
+import type { Dataset } from "@roentgen/data";
+import type { Device } from "@roentgen/gpu";
+import type { StudyConfig, TaskConfig } from "./config.ts";
+import type { TrialResult } from "./results.ts";
+import type { Store } from "./store.ts";
+
+export interface Planned {
+  readonly name: string;
+  readonly taskName: string;
+  readonly task: TaskConfig;
+  readonly initName: string;
+  readonly seed: number;
+}
+
+/** All trials, round by round, so that an early look at the report finds every cell begun. */
+export function plan(config: StudyConfig): Planned[] {
+  return Array.from({ length: config.trials }, (_, run) => run).flatMap((run) =>
+    Object.entries(config.tasks).flatMap(([taskName, task]) =>
+      config.inits.map((initName) => ({ name: `${taskName}-${fileNameOf(initName)}-${run}`, taskName, task, initName, seed: seedOf(config.seed, taskName, initName, run) })),
+    ),
+  );
+}
+
+/** An initialisation's name as part of a file's: one that is a path itself is shortened, and told apart by a hash. */
+const fileNameOf = (init: string): string => (isPlain(init) ? init : `${init.replace(/[^\w.-]+/g, "_").slice(-60)}-${hashString(init).toString(16)}`);
+const isPlain = (name: string): boolean => /^[\w.-]+$/.test(name);
+
+/** The protocol's f(task, model, run). */
+const seedOf = (study: number, task: string, init: string, run: number): number => mix32(mix32(study) ^ hashString(`${task}/${init}/${run}`));
+
+/** What a trial's numbers depend on, besides the code. */
+export function trialIdentity({ task: { title: _, ...task }, initName, seed }: Planned, dataset: Dataset, device: Device, sha256: string | undefined): string {
+  return JSON.stringify({ task, init: initName, sha256, seed, data: dataset.hash, adapter: device.info.description || device.info.device });
+}
+
+/** What is finished under a trial's name, of whatever settings. */
+export async function readResult(store: Store, name: string): Promise<{ readonly identity: string; readonly result: TrialResult } | null> {
+  const bytes = await store.read(`trials/${name}.json`);
+  if (!bytes) return null;
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes)) as { identity: string; result: TrialResult };
+  } catch {
+    return null; // A file that is no JSON was not written by us: the trial runs again and replaces it.
+  }
+}

@@ -1,0 +1,105 @@
+// One trial of a study: from the state that an earlier process left to the result in the store.
+
+import { CheckpointError } from "@roentgen/core";
+import { formatSafetensors, imagenetInput, numericsToMetadata } from "@roentgen/checkpoints";
+import { readableBytes } from "@roentgen/gpu";
+import type { Listener } from "./events.ts";
+import { inputOf } from "./inits.ts";
+import type { TrialResult } from "./results.ts";
+import type { Store } from "./store.ts";
+import type { StudyOptions } from "./study.ts";
+import { NonFiniteLoss, Trial, type TrialSpec } from "./trial.ts";
+import { formatTrialState, parseTrialState } from "./trial-state.ts";
+
+export interface TrialOptions extends Pick<StudyOptions, "device" | "store" | "finish" | "predictions" | "checkpointSeconds" | "keepModels"> {
+  readonly listener: Listener;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Runs a trial to its end and keeps its result and its best weights; null if it was interrupted, and its state is kept.
+ *
+ * @param identity  what its numbers depend on: a state of another is not taken up
+ */
+export async function runTrial(spec: TrialSpec, options: TrialOptions, identity: string, at: { index: number; of: number }): Promise<TrialResult | null> {
+  const { device, store, listener, keepModels = true } = options;
+  const stateFile = `trials/${spec.name}.state`;
+  const trial = device.scope(() => new Trial(device, spec));
+  try {
+    await resume(trial, store, stateFile, identity, listener);
+    const result = await trainAndTest(trial, spec, options, at, async () => store.write(stateFile, formatTrialState(await trial.state(), identity)));
+    if (!result) return null;
+    const model = keepModels ? `models/${spec.name}.safetensors` : null;
+    if (model) await store.write(model, formatSafetensors(await trial.stateDict(), modelMetadata(spec, result)));
+    const complete = { ...result, model };
+    // Ended by hand is not finished: another run of the study does it again.
+    if (!result.stopped) await store.write(`trials/${spec.name}.json`, new TextEncoder().encode(JSON.stringify({ identity, result: complete })));
+    await store.remove(stateFile);
+    return complete;
+  } catch (error) {
+    if (!(error instanceof NonFiniteLoss)) throw error;
+    // The search for its cause takes the memory that this trial gives back.
+    trial.dispose();
+    throw await withCause(error, spec, options);
+  } finally {
+    trial.dispose();
+    device.trim();
+  }
+}
+
+async function trainAndTest(trial: Trial, spec: TrialSpec, options: TrialOptions, at: { index: number; of: number }, save: () => Promise<void>): Promise<TrialResult | null> {
+  const { listener, signal, finish, predictions, checkpointSeconds = 30 } = options;
+  listener({ kind: "trial", trial: spec.name, ...at, epochs: spec.task.epochs, stepsPerEpoch: trial.stepsPerEpoch, resumedAt: trial.stepsDone });
+  const { checkpointing, bytes, bytesWithout } = trial.training;
+  if (checkpointing) listener({ kind: "note", text: `${spec.name}: a training step needs ${readableBytes(bytesWithout)}, more than the memory budget leaves; with gradient checkpointing it needs ${readableBytes(bytes)} and about a third more time.` });
+  await trial.build((done, total) => listener({ kind: "compile", trial: spec.name, done, total }));
+  let due = performance.now() + checkpointSeconds * 1000;
+  return trial.run({
+    listener, signal, finish, predictions,
+    checkpoint: async (_, reason) => {
+      const began = performance.now();
+      if (reason === "passing" && began < due) return;
+      await save();
+      const now = performance.now();
+      due = now + Math.max(checkpointSeconds * 1000, 20 * (now - began));
+    },
+  });
+}
+
+/** The error with the op that began it, found by going through the trial again. */
+async function withCause(error: NonFiniteLoss, spec: TrialSpec, { device, listener, signal }: TrialOptions): Promise<NonFiniteLoss> {
+  listener({ kind: "note", text: `${spec.name}: the loss of step ${error.at.step + 1} is ${error.at.loss}; going through the trial again to find the op that began it.` });
+  try {
+    const again = device.scope(() => new Trial(device, spec));
+    try {
+      const first = await again.findNonFinite(error.at, signal);
+      if (signal.aborted) return error;
+      return new NonFiniteLoss(error.at, `the first op that wrote a value that is not finite is ${first ?? "none: the loss itself"}`);
+    } finally {
+      again.dispose();
+    }
+  } catch (failure) {
+    return new NonFiniteLoss(error.at, `looking for its cause failed (${failure instanceof Error ? failure.message : failure})`);
+  }
+}
+
+async function resume(trial: Trial, store: Store, file: string, identity: string, listener: Listener): Promise<void> {
+  const bytes = await store.read(file);
+  if (!bytes) return;
+  try {
+    const state = parseTrialState(bytes, identity);
+    if (state) trial.restore(state);
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+    listener({ kind: "note", text: `${trial.name}: the saved state cannot be read (${error.message}); the trial starts again.` });
+  }
+}
+
+function modelMetadata({ task, init, initName, taskName, seed, dataset }: TrialSpec, result: TrialResult): Map<string, string> {
+  const { strideOn, padding, poolPadding = padding, eps } = task.model;
+  return new Map([
+    ...numericsToMetadata({ strideOn, padding, poolPadding, bnEps: eps, input: init.kind === "weights" ? inputOf(init) : imagenetInput }),
+    ["roentgen.task", taskName], ["roentgen.init", initName], ["roentgen.seed", String(seed)], ["roentgen.data", dataset.hash],
+    ["roentgen.classes", JSON.stringify(dataset.task.classes)], ["roentgen.size", String(task.size)], ["roentgen.headline", String(result.headline)],
+  ]);
+}
