@@ -5,12 +5,13 @@
 
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
+import { writeText } from "@roentgen/core/node";
 import type { Device } from "@roentgen/gpu";
 import { openDevice } from "@roentgen/gpu/node";
 import { explained, type PeerName, peerNames, PeerProcess } from "./peer-process.ts";
 import type { Answer, Work } from "./peers/protocol.ts";
 import { probeError } from "./peers/values.ts";
-import { type BenchmarkResult, cpuRatio, type Figure, ours, ratio, type Result, write } from "./results.ts";
+import { type BenchmarkResult, cpuRatio, type Figure, ours, ratio, type Result } from "./results.ts";
 import { quantile, sample, type Sampled } from "./sampling.ts";
 import { limitOn, type TargetName, targets } from "./targets.ts";
 
@@ -186,7 +187,7 @@ export async function bench(name: string, question: string, body: (bench: Bench)
     for (const peer of processes.values()) peer.close();
     device.close();
     kept.seconds = (performance.now() - start) / 1e3;
-    if (out) write(out, JSON.stringify(kept));
+    if (out) await writeText(out, JSON.stringify(kept));
   }
 }
 

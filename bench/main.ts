@@ -7,11 +7,12 @@ import { cpus, loadavg, platform, arch, tmpdir, totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ConfigError, installForbidden, RoentgenError } from "@roentgen/core";
+import { writeText } from "@roentgen/core/node";
 import { adapterInfo } from "@roentgen/gpu/node";
 import manifest from "../package.json" with { type: "json" };
 import { resultsPage } from "./page.ts";
 import { nodeArguments, packaged, type PeerName, peerNames, peersFolder, peersInstalled } from "./peer-process.ts";
-import { type BenchmarkResult, fileName, namesIn, readBenchmark, readRuns, type Run, runSchema, write } from "./results.ts";
+import { type BenchmarkResult, fileName, namesIn, prepareFile, readBenchmark, readRuns, type Run, runSchema } from "./results.ts";
 import { chosen } from "./suites.ts";
 
 /** What `apps/cli/src/commands/bench.ts` passes on. */
@@ -39,13 +40,16 @@ let interrupted = false;
 async function main(options: Options): Promise<number> {
   if (options.page !== undefined) return drawPage(options.page === true ? join(resultsFolder, "index.html") : resolve(options.page));
   const names = chosen(options.what);
+  const toStdout = options.json === "-";
+  const json = options.json === undefined || toStdout ? null : resolve(options.json);
+  if (json !== null) await prepareFile(json);
+  if (options.save) await prepareFile(join(resultsFolder, "run.json"));
   if (options.native) process.env.ROENTGEN_NATIVE = "1";
   const { vendor, architecture, device, description, software, subgroupSize, toggles } = await adapterInfo();
   const peers = peersOf(options.peers, vendor);
   await installPeers(peers);
 
   const start = { date: new Date().toISOString(), load: loadavg()[0] ?? 0, ...checkout() };
-  const toStdout = options.json === "-";
   const scratch = mkdtempSync(join(tmpdir(), "roentgen-bench-"));
   const benchmarks: BenchmarkResult[] = [];
   let failed = 0;
@@ -82,19 +86,20 @@ async function main(options: Options): Promise<number> {
   // Six digits are more than a clock is worth.
   const text = `${JSON.stringify(run, (_, value: unknown) => (typeof value === "number" ? Number(value.toPrecision(6)) : value), 1)}\n`;
   if (toStdout) process.stdout.write(text);
-  else if (options.json !== undefined) write(resolve(options.json), text);
+  else if (json !== null) await writeText(json, text);
   if (options.save) {
     const path = join(resultsFolder, fileName(run, namesIn(resultsFolder)));
-    write(path, text);
+    await writeText(path, text);
     say(`kept as ${path}`);
   }
   return failed > 0 ? 1 : 0;
 }
 
-function drawPage(path: string): number {
+async function drawPage(path: string): Promise<number> {
   const runs = readRuns(resultsFolder);
   if (runs.length === 0) throw new ConfigError(`bench: ${resultsFolder} has no results yet. \`roentgen bench --save\` puts some there.`);
-  write(path, resultsPage(runs));
+  await prepareFile(path);
+  await writeText(path, resultsPage(runs));
   process.stdout.write(`${path}\n`);
   return 0;
 }

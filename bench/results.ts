@@ -1,6 +1,7 @@
 // A results file: one run of the benchmarks, with all that its figures depend on and nothing that names a person or a machine.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { mkdir, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { ConfigError } from "@roentgen/core";
 import { z } from "zod";
@@ -125,10 +126,19 @@ export function readRuns(folder: string): Run[] {
 /** Names of a folder's results files. */
 export const namesIn = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".json")) : []);
 
-export function write(path: string, text: string): void {
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(`${path}.part`, text);
-  renameSync(`${path}.part`, path);
+/** Creates the folder of a file that is to be written later. Throws ConfigError if it cannot be written there; a file of that name stays as it is. */
+export async function prepareFile(path: string): Promise<void> {
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    const there = await stat(path).catch(() => null);
+    if (there && !there.isFile()) throw new Error(`it is ${there.isDirectory() ? "a folder" : "no ordinary file"}`);
+    // What a file system allows is known by trying alone.
+    const trial = `${path}.${process.pid}.try`;
+    await writeFile(trial, "", { flag: "wx" });
+    await rm(trial);
+  } catch (error) {
+    throw new ConfigError(`bench: ${path} cannot be written: ${error instanceof Error ? error.message : error}.`);
+  }
 }
 
 /** `20261123-070500-llvmpipe.json`; with a number where there are such files. */

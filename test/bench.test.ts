@@ -321,6 +321,10 @@ describe("roentgen bench", () => {
   it.each([
     ["a benchmark that does not exist", ["conv3d"], /^ConfigError: bench: nothing is called conv3d\./m],
     ["seconds that are none", ["--seconds", "soon"], /Expected seconds/],
+    ["results for a place that takes no files", ["matmul", "--peers", "none", "--json", "/proc/x.json"], /^ConfigError: bench: \/proc\/x\.json cannot be written: .+\.\n$/],
+    ["results for a folder that cannot be made", ["matmul", "--peers", "none", "--save", "--json", "package.json/x.json"], /^ConfigError: bench: .+package\.json.x\.json cannot be written: .+\.\n$/],
+    ["results for a folder", ["matmul", "--peers", "none", "--json", "bench"], /^ConfigError: bench: .+bench cannot be written: it is a folder\.\n$/],
+    ["a page where none can be", ["--page", "package.json/x.html"], /^ConfigError: bench: .+x\.html cannot be written: .+\.\n$/],
   ])("ends with 2 for %s", (_, args, said) => {
     const { status, stdout, stderr } = run(args);
     expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
