@@ -51,7 +51,28 @@ async function main(options: Options): Promise<number> {
 
   const start = { date: new Date().toISOString(), load: loadavg()[0] ?? 0, ...checkout() };
   const scratch = mkdtempSync(join(tmpdir(), "roentgen-bench-"));
+  const processors = cpus();
   const benchmarks: BenchmarkResult[] = [];
+  let saved = null as string | null;
+  /** Writes all that is finished: whatever ends us later takes the benchmark under way, and no other. */
+  async function keep(): Promise<{ run: Run; text: string }> {
+    const run: Run = runSchema.parse({
+      format: "roentgen-bench/1", date: start.date, roentgen: manifest.version, commit: start.commit, modified: start.modified,
+      machine: {
+        cpu: processors[0]?.model.trim() || "unknown", cores: processors.length, memoryGiB: Math.round((10 * totalmem()) / 2 ** 30) / 10,
+        system: `${platform()} ${arch()}`, node: process.version, load: { start: start.load, end: loadavg()[0] ?? 0 },
+      },
+      adapter: { vendor, architecture, device, description, software, subgroupSize, toggles: [...toggles] },
+      options: { what: [...options.what], peers, budgetSeconds: options.seconds, rounds: options.rounds },
+      benchmarks,
+    } satisfies Run);
+    // Six digits are more than a clock is worth.
+    const text = `${JSON.stringify(run, (_, value: unknown) => (typeof value === "number" ? Number(value.toPrecision(6)) : value), 1)}\n`;
+    if (json !== null) await writeText(json, text);
+    if (options.save) await writeText((saved ??= join(resultsFolder, fileName(run, namesIn(resultsFolder)))), text);
+    return { run, text };
+  }
+  let kept: { run: Run; text: string } | null = null;
   let failed = 0;
   process.on("SIGINT", () => (interrupted = true)).on("SIGTERM", () => (interrupted = true));
   try {
@@ -66,31 +87,20 @@ async function main(options: Options): Promise<number> {
       } catch (error) {
         say(`${name} left no results: ${error instanceof Error ? error.message : error}`);
       }
+      kept = await keep();
+      if (interrupted) break;
     }
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
-  const processors = cpus();
-  const run: Run = runSchema.parse({
-    format: "roentgen-bench/1", date: start.date, roentgen: manifest.version, commit: start.commit, modified: start.modified,
-    machine: {
-      cpu: processors[0]?.model.trim() || "unknown", cores: processors.length, memoryGiB: Math.round((10 * totalmem()) / 2 ** 30) / 10,
-      system: `${platform()} ${arch()}`, node: process.version, load: { start: start.load, end: loadavg()[0] ?? 0 },
-    },
-    adapter: { vendor, architecture, device, description, software, subgroupSize, toggles: [...toggles] },
-    options: { what: [...options.what], peers, budgetSeconds: options.seconds, rounds: options.rounds },
-    benchmarks,
-  } satisfies Run);
-  if (interrupted) return 130;
-  conclude(run);
-  // Six digits are more than a clock is worth.
-  const text = `${JSON.stringify(run, (_, value: unknown) => (typeof value === "number" ? Number(value.toPrecision(6)) : value), 1)}\n`;
-  if (toStdout) process.stdout.write(text);
-  else if (json !== null) await writeText(json, text);
-  if (options.save) {
-    const path = join(resultsFolder, fileName(run, namesIn(resultsFolder)));
-    await writeText(path, text);
-    say(`kept as ${path}`);
+  if (kept) {
+    conclude(kept.run);
+    if (toStdout) process.stdout.write(kept.text);
+    if (saved !== null) say(`kept as ${saved}`);
+  }
+  if (interrupted) {
+    say(`interrupted: ${benchmarks.length} of ${names.length} benchmarks are finished${kept && (options.json ?? saved) ? " and kept" : ""}`);
+    return 130;
   }
   return failed > 0 ? 1 : 0;
 }

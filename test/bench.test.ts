@@ -1,6 +1,7 @@
 // What the benchmarks rest on: numbers that every engine makes alike, statistics, results files and their page.
 
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -316,7 +317,8 @@ describe("peers", () => {
 });
 
 describe("roentgen bench", () => {
-  const run = (args: readonly string[]) => spawnSync(process.execPath, ["--conditions=source", "--import", "tsx", join(root, "apps/cli/src/main.ts"), "bench", ...args], { cwd: root, encoding: "utf8" });
+  const command = (args: readonly string[]) => ["--conditions=source", "--import", "tsx", join(root, "apps/cli/src/main.ts"), "bench", ...args];
+  const run = (args: readonly string[]) => spawnSync(process.execPath, command(args), { cwd: root, encoding: "utf8" });
 
   it.each([
     ["a benchmark that does not exist", ["conv3d"], /^ConfigError: bench: nothing is called conv3d\./m],
@@ -329,6 +331,26 @@ describe("roentgen bench", () => {
     const { status, stdout, stderr } = run(args);
     expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
     expect(stderr).toMatch(said);
+  });
+
+  it.skipIf(process.env.ROENTGEN_REQUIRE_GPU !== "1")("keeps each benchmark when it is finished, and says that it was interrupted", async () => {
+    const path = join(folder, "new/run.json");
+    const child = spawn(process.execPath, command(["matmul", "optimizer", "--peers", "none", "--rounds", "1", "--json", path]), { cwd: root, stdio: ["ignore", "ignore", "pipe"] });
+    const closed = once(child, "close");
+    let said = "";
+    let written: Run | null = null;
+    for await (const text of child.stderr.setEncoding("utf8")) {
+      said += text as string;
+      if (written || !said.includes("optimizer (2 of 2)")) continue;
+      child.kill("SIGTERM");
+      // It is there already: a process that is killed leaves it as well.
+      written = readRun(path);
+    }
+    expect((await closed)[0]).toBe(130);
+    expect(said).toContain("roentgen: interrupted: 1 of 2 benchmarks are finished and kept\n");
+    expect(written?.benchmarks.map(({ name }) => name)).toEqual(["matmul"]);
+    expect(readRun(path)).toEqual(written);
+    expect(readdirSync(join(folder, "new"))).toEqual(["run.json"]);
   });
 
   it("draws the page of the results that are kept", () => {
