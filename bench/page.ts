@@ -7,7 +7,8 @@ import { type Content, html, type Markup } from "../packages/runner/src/report/h
 import { NONE } from "../packages/runner/src/report/numbers.ts";
 import { pageOf } from "../packages/runner/src/report/page.ts";
 import { colourOf } from "../packages/runner/src/report/style.ts";
-import { type BenchmarkResult, cpuRatio, type Figure, ours, ratio, type Run, type Target } from "./results.ts";
+import { type BenchmarkResult, cpuRatio, type Figure, ours, ratio, type Run } from "./results.ts";
+import { limitOn, type TargetName, targets } from "./targets.ts";
 
 /** Engines in the order of their colours. */
 const order = [ours, "tfjs", "jax-js", "ort", "torch", "torch-cuda"];
@@ -26,7 +27,7 @@ export function resultsPage(runs: readonly Run[]): string {
     byline: html`${runs.length} ${runs.length === 1 ? "run" : "runs"} on ${adapters.length} ${adapters.length === 1 ? "adapter" : "adapters"}. A ratio says how many times faster ours is than a peer that did the same work in the same run; above 1 ours is faster. Read ratios, and only those of a quiet machine.`,
     main: html`<h2>Ratios over time</h2>
 ${overTime(runs)}
-${adapters.map((adapter) => adapterSection(adapter, newest(runs.filter((run) => adapterOf(run) === adapter))))}
+${adapters.map((adapter) => adapterSection(adapter, runs.filter((run) => adapterOf(run) === adapter)))}
 <h2>Runs</h2>
 ${runTable(runs)}`,
   });
@@ -83,54 +84,76 @@ const around = (date: Date): Date[] => [-1, 1].map((days) => new Date(date.getTi
 const legend = (engines: readonly string[]): Markup =>
   html`<ul class="legend">${engines.map((engine) => html`<li><svg width="14" height="10" aria-hidden="true"><circle cx="6" cy="5" r="4.5" fill="${colourOf(placeOf(engine))}"/></svg>${engine}</li>`)}</ul>`;
 
-interface Newest {
+/** A part of a results file, and where it stands. */
+interface Found<T> {
+  readonly part: T;
   readonly run: Run;
   readonly benchmark: BenchmarkResult;
 }
 
-/** Of each benchmark its newest run: a run may be of a few benchmarks alone. */
-function newest(runs: readonly Run[]): Newest[] {
-  return [...new Map(runs.flatMap((run) => run.benchmarks.map((benchmark) => [benchmark.name, { run, benchmark }] as const))).values()];
+/** All that there are, oldest first as the runs are. */
+const found = <T>(runs: readonly Run[], parts: (benchmark: BenchmarkResult) => readonly T[]): Found<T>[] =>
+  runs.flatMap((run) => run.benchmarks.flatMap((benchmark) => parts(benchmark).map((part) => ({ part, run, benchmark }))));
+
+interface Row {
+  readonly name: string;
+  /** By engine: the newest figure of ours, and for each peer the newest that has both. A run beside PyTorch alone hides no other peer. */
+  readonly newest: ReadonlyMap<string, Found<Figure>>;
 }
 
-/** What an adapter reached last: every figure, the ratios as bars, the targets. */
-function adapterSection(adapter: string, made: readonly Newest[]): Markup | null {
-  const last = made.map(({ run }) => run).sort((a, b) => a.date.localeCompare(b.date)).at(-1);
+/** A row for each figure of the newest run of each benchmark: a run may be of a few benchmarks alone. */
+function rowsOf(runs: readonly Run[], made: readonly Found<unknown>[]): Row[] {
+  const figures = found(runs, (benchmark) => benchmark.figures);
+  const names = [...new Set(made.flatMap(({ benchmark }) => benchmark.figures.map(({ name }) => name)))];
+  return names.map((name) => {
+    const taken = figures.filter(({ part }) => part.name === name);
+    return { name, newest: new Map(taken.flatMap((one) => Object.keys(one.part.values).filter((engine) => engine === ours || ratio(one.part, engine) !== null).map((engine) => [engine, one]))) };
+  });
+}
+
+/** What an adapter reached last: every figure, the ratios as bars, the targets. `runs` are its own, oldest first. */
+function adapterSection(adapter: string, runs: readonly Run[]): Markup | null {
+  const made = [...new Map(found(runs, (benchmark) => [benchmark]).map((one) => [one.part.name, one])).values()];
+  const last = runs.filter(({ benchmarks }) => benchmarks.length > 0).at(-1);
   if (!last) return null;
-  const benchmarks = made.map(({ benchmark }) => benchmark);
-  const figures = benchmarks.flatMap((b) => b.figures);
-  const engines = [...new Set(figures.flatMap(({ values }) => Object.keys(values)))].sort(byPlace);
-  const versions = new Map(benchmarks.flatMap((b) => Object.entries(b.engines)));
-  const targets = benchmarks.flatMap((b) => b.targets);
+  const rows = rowsOf(runs, made);
+  const engines = [...new Set(rows.flatMap(({ newest }) => [...newest.keys()]))].sort(byPlace);
+  const shown: Found<unknown>[] = [...made, ...rows.flatMap(({ newest }) => [...newest.values()])];
+  const benchmarks = [...new Set(shown.map(({ benchmark }) => benchmark))];
+  const versions = new Set(benchmarks.flatMap((b) => Object.entries(b.engines)).filter(([engine]) => engine !== ours).sort(([x], [y]) => byPlace(x, y)).map(([engine, { version, backend }]) => `${engine} ${version} on ${backend}. `));
   const checks = benchmarks.flatMap((b) => b.checks);
   const failed = checks.filter(({ holds }) => !holds);
-  const busy = [...new Set(made.map(({ run }) => run))].filter(({ machine: { load, cores } }) => load.start > cores || load.end > cores);
+  const busy = runs.filter((run) => shown.some((one) => one.run === run)).filter(({ machine: { load, cores } }) => load.start > cores || load.end > cores);
   const { machine } = last;
   return html`<h2>${adapter}</h2>
 ${busy.length > 0 ? html`<p class="notice" role="note">The machine was busy with other work: ${busy.map((run, i) => `${i > 0 ? "; " : ""}${day(run)}, its load was ${run.machine.load.start.toFixed(1)} at the start and ${run.machine.load.end.toFixed(1)} at the end, on ${run.machine.cores} cores`)}.</p>` : null}
-<p>${made.map(({ run, benchmark }, i) => `${i > 0 ? ", " : ""}${benchmark.name} of ${day(run)}`)}. ${machine.cores} × ${machine.cpu}, ${machine.memoryGiB} GiB, ${machine.system}, Node ${machine.node}. Dawn toggles: ${last.adapter.toggles.join(", ") || "none"}. ${[...versions].filter(([engine]) => engine !== ours).sort(([x], [y]) => byPlace(x, y)).map(([engine, { version, backend }]) => `${engine} ${version} on ${backend}. `)}</p>
-${bars(figures, engines.filter((engine) => engine !== ours), last.adapter.software)}
-${scroll("Figures", html`<table><thead><tr><th scope="col">work</th><th scope="col">unit</th>${engines.map((engine) => html`<th scope="col">${engine}</th>`)}</tr></thead><tbody>${figures.map((figure) => html`<tr><th scope="row">${figure.name}</th><td>${figure.unit}</td>${engines.map((engine) => html`<td>${cell(figure, engine, last.adapter.software)}</td>`)}</tr>`)}</tbody></table>`, `Medians of the best round. In brackets: how many times faster ours is${last.adapter.software ? ", by the clock and, where it was taken, by processor time, which busy neighbours hardly change" : ""}.`)}
-${targets.length > 0 ? targetTable(targets) : null}
+<p>${made.map(({ run, benchmark }, i) => `${i > 0 ? ", " : ""}${benchmark.name} of ${day(run)}`)}. ${machine.cores} × ${machine.cpu}, ${machine.memoryGiB} GiB, ${machine.system}, Node ${machine.node}. Dawn toggles: ${last.adapter.toggles.join(", ") || "none"}. ${[...versions]}</p>
+${bars(rows, engines.filter((engine) => engine !== ours), last.adapter.software)}
+${scroll("Figures", html`<table><thead><tr><th scope="col">work</th><th scope="col">unit</th>${engines.map((engine) => html`<th scope="col">${engine}</th>`)}</tr></thead><tbody>${rows.map((row) => html`<tr><th scope="row">${row.name}</th><td>${[...row.newest.values()].at(-1)?.part.unit}</td>${engines.map((engine) => cell(row, engine, last.adapter.software))}</tr>`)}</tbody></table>`, `Medians of the best round, each of the newest run that has ours and the peer. In brackets: how many times faster ours was in that run${last.adapter.software ? ", by the clock and, where it was taken, by processor time, which busy neighbours hardly change" : ""}. A date: a run before the newest of ours.`)}
+${targetTable(runs, last.adapter)}
 <p>${checks.length === 0 ? "Nothing was checked against a peer." : failed.length === 0 ? `All ${checks.length} checks of results and losses against the peers hold.` : html`${failed.length} of ${checks.length} checks against the peers do not hold: ${failed.map((c, i) => `${i > 0 ? "; " : ""}${c.case}, ${c.engine}, ${c.what}`)}.`}</p>
-${missingList(benchmarks)}`;
+${missingList(made.map(({ benchmark }) => benchmark))}`;
 }
 
-function cell(figure: Figure, engine: string, software: boolean): Content {
-  const value = figure.values[engine];
-  if (value === undefined) return NONE;
-  const [faster, byCpu] = engine === ours ? [null, null] : [ratio(figure, engine), software ? cpuRatio(figure, engine) : null];
-  return `${digits(value)}${faster === null ? "" : ` (${times(faster)}${byCpu === null ? "" : `, ${times(byCpu)}`})`}`;
+function cell({ newest }: Row, engine: string, software: boolean): Markup {
+  const one = newest.get(engine);
+  const value = one?.part.values[engine];
+  if (!one || value === undefined) return html`<td>${NONE}</td>`;
+  const { part, run } = one;
+  if (engine === ours) return html`<td title="${day(run)}">${digits(value)}</td>`;
+  const ratios = [ratio(part, engine), software ? cpuRatio(part, engine) : null].flatMap((faster) => (faster === null ? [] : [times(faster)]));
+  return html`<td title="${day(run)}, ours ${digits(part.values[ours] ?? NaN)}">${digits(value)} (${ratios.join(", ")})${run === newest.get(ours)?.run ? null : ` on ${run.date.slice(0, 10)}`}</td>`;
 }
 
 const digits = (value: number): string => (Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3));
 const times = (value: number): string => `${value >= 9.95 ? value.toFixed(0) : value.toPrecision(2)}×`;
 
 /** Last ratios, a row for each figure; on a software adapter those of processor time as rings. */
-function bars(figures: readonly Figure[], engines: readonly string[], software: boolean): Markup | null {
-  const rows = figures.flatMap((figure) => engines.flatMap((engine) => {
-    const value = ratio(figure, engine);
-    return value === null ? [] : [{ name: figure.name, engine, ratio: value, byCpu: software ? cpuRatio(figure, engine) : null }];
+function bars(figures: readonly Row[], engines: readonly string[], software: boolean): Markup | null {
+  const rows = figures.flatMap(({ name, newest }) => engines.flatMap((engine) => {
+    const figure = newest.get(engine)?.part;
+    const value = figure ? ratio(figure, engine) : null;
+    return !figure || value === null ? [] : [{ name, engine, ratio: value, byCpu: software ? cpuRatio(figure, engine) : null }];
   }));
   if (rows.length === 0) return null;
   const names = [...new Set(rows.map(({ name }) => name))];
@@ -149,7 +172,19 @@ function bars(figures: readonly Figure[], engines: readonly string[], software: 
   return html`<figure>${legend([...new Set(rows.map(({ engine }) => engine))].sort(byPlace))}${drawn}<figcaption>Times faster than each peer; the line at 1 is parity.${software ? " Dots: by the clock. Rings: by processor time." : ""}</figcaption></figure>`;
 }
 
-const targetTable = (targets: readonly Target[]): Markup => scroll("Targets", html`<table><thead><tr><th scope="col">target</th><th scope="col">reached</th><th scope="col">by processor time</th><th scope="col">asked for</th><th scope="col">unit</th><th scope="col">holds</th></tr></thead><tbody>${targets.map(({ what, value, unit, limit, atMost, holds, byCpu }) => html`<tr><th scope="row">${what}</th><td>${digits(value)}</td><td>${byCpu === undefined ? NONE : digits(byCpu)}</td><td>${atMost ? "at most" : "at least"} ${digits(limit)}</td><td>${unit}</td><td>${holds ? "yes" : html`<b>no</b>`}</td></tr>`)}</tbody></table>`, `${targets.filter(({ holds }) => holds).length} of ${targets.length} targets hold, by the clock.${targets.some(({ byCpu }) => byCpu !== undefined) ? " By processor time: what two cores without other work would come near to." : ""}`);
+/** The newest verdict on each target, and how often it was the good one: by the clock of a shared machine a target may hold now and then. */
+function targetTable(runs: readonly Run[], adapter: Run["adapter"]): Markup {
+  const judged = found(runs, (benchmark) => benchmark.targets);
+  const rows = [...new Map(judged.map((one) => [one.part.what, one])).values()].map((last) => {
+    const verdicts = judged.filter(({ part }) => part.what === last.part.what);
+    // All by the limit that is shown: there may have been another before.
+    const { atMost, limit } = last.part;
+    return { ...last, held: verdicts.filter(({ part: { value } }) => (atMost ? value <= limit : value >= limit)).length, of: verdicts.length };
+  });
+  const never = (Object.keys(targets) as TargetName[]).filter((name) => limitOn(name, adapter) !== null && !rows.some(({ part }) => part.what === name));
+  const table = rows.length === 0 ? null : scroll("Targets", html`<table><thead><tr><th scope="col">target</th><th scope="col">asked for</th><th scope="col">unit</th><th scope="col">last</th><th scope="col">by processor time</th><th scope="col">held last</th><th scope="col">held in</th></tr></thead><tbody>${rows.map(({ part: { what, value, unit, limit, atMost, holds, byCpu }, run, held, of }) => html`<tr><th scope="row">${what}</th><td>${atMost ? "at most" : "at least"} ${digits(limit)}</td><td>${unit}</td><td title="${day(run)}">${digits(value)}</td><td>${byCpu === undefined ? NONE : digits(byCpu)}</td><td>${holds ? "yes" : html`<b>no</b>`}</td><td>${held} of ${of} ${of === 1 ? "run" : "runs"}</td></tr>`)}</tbody></table>`, `${rows.filter(({ part }) => part.holds).length} of ${rows.length} targets held in the newest run that judged them, ${rows.filter(({ held, of }) => held === of).length} in every run that did, by the clock.${rows.some(({ part }) => part.byCpu !== undefined) ? " By processor time: what two cores without other work would come near to." : ""}`);
+  return html`${table}${never.length > 0 ? html`<p class="note">Targets that no run judged: ${never.join("; ")}.</p>` : null}`;
+}
 
 function missingList(benchmarks: readonly BenchmarkResult[]): Markup | null {
   const missing = benchmarks.flatMap((b) => b.missing.map((m) => ({ ...m, benchmark: b.name })));

@@ -158,12 +158,46 @@ describe("the page", () => {
   const page = parseHTML(text).document as unknown as Document;
   const words = (page.body.textContent ?? "").replace(/\s+/g, " ");
 
+  const cells = (made: Document, label: string) => [...(made.querySelector(`[aria-label="${label}"]`)?.querySelectorAll("tbody tr") ?? [])].map((row) => [...row.querySelectorAll("th, td")].map((c) => c.textContent));
+
   it("shows of each adapter the newest run of each benchmark, with ratios and targets", () => {
     expect([...page.querySelectorAll("h2")].map((h) => h.textContent)).toEqual(["Ratios over time", "llvmpipe: Mesa 25", "another GPU", "Runs"]);
-    const figures = [...(page.querySelector('[aria-label="Figures"]')?.querySelectorAll("tbody tr") ?? [])].map((row) => [...row.querySelectorAll("th, td")].map((c) => c.textContent));
-    expect(figures).toEqual([["matrix product 1024", "GFLOP/s", "42.0", "7.00 (6.0×, 5.0×)", "168 (0.25×)"], ["first step", "s", "5.00", "17.5 (3.5×)", "–"]]);
+    expect(cells(page, "Figures")).toEqual([["matrix product 1024", "GFLOP/s", "42.0", "7.00 (6.0×, 5.0×)", "168 (0.25×)"], ["first step", "s", "5.00", "17.5 (3.5×)", "–"]]);
     expect(words).toContain("matmul of 2026-11-08 10:00 UTC");
-    expect(words).toContain("1 of 2 targets hold");
+    expect(words).toContain("1 of 2 targets held in the newest run that judged them, 1 in every run that did");
+  });
+
+  describe("of runs that differ in peers and verdicts", () => {
+    const at = (date: string, values: Record<string, number>, reached: number, extra: Partial<Run["benchmarks"][number]> = {}): Run => {
+      const whole = fixtureRun({ date });
+      const target = { what: "resnet50 step against torch", value: reached, unit: "of its speed", limit: 0.6, atMost: false, holds: reached >= 0.6 };
+      return { ...whole, benchmarks: whole.benchmarks.map((b) => ({ ...b, figures: [{ name: "a step", unit: "images/s", better: "more" as const, values }], targets: [target], ...extra })) };
+    };
+    const made = parseHTML(resultsPage([
+      at("2026-11-01T10:00:00.000Z", { roentgen: 20, tfjs: 2, "jax-js": 4, torch: 40 }, 0.5, { targets: [{ what: "resnet50 step against tfjs", value: 10, unit: "times its speed", limit: 18, atMost: false, holds: false }] }),
+      at("2026-11-02T10:00:00.000Z", { roentgen: 24, tfjs: 2, torch: 40 }, 0.6),
+      at("2026-11-03T10:00:00.000Z", { roentgen: 25, torch: 50 }, 0.5),
+      at("2026-11-04T10:00:00.000Z", { roentgen: 30, torch: 40 }, 0.75),
+      at("2026-11-05T10:00:00.000Z", { roentgen: 28 }, 0.7, { targets: [] }),
+    ])).document as unknown as Document;
+    const text = made.body.textContent ?? "";
+
+    it("shows each peer beside ours of its newest run, with that run's ratio and date", () => {
+      expect(cells(made, "Figures")).toEqual([["a step", "images/s", "28.0", "2.00 (12×) on 2026-11-02", "4.00 (5.0×) on 2026-11-01", "40.0 (0.75×) on 2026-11-04"]]);
+      expect([...made.querySelectorAll('[aria-label="Figures"] td[title]')].map((c) => c.getAttribute("title"))).toEqual(["2026-11-05 10:00 UTC", "2026-11-02 10:00 UTC, ours 24.0", "2026-11-01 10:00 UTC, ours 20.0", "2026-11-04 10:00 UTC, ours 30.0"]);
+      expect(made.querySelector('svg[aria-label*="a step, tfjs 12×; a step, jax-js 5.0×; a step, torch 0.75×"]')).not.toBeNull();
+    });
+
+    it("says of each target in how many runs it held, and which were not judged", () => {
+      expect(cells(made, "Targets")).toEqual([
+        ["resnet50 step against tfjs", "at least 18.0", "times its speed", "10.0", "–", "no", "0 of 1 run"],
+        ["resnet50 step against torch", "at least 0.600", "of its speed", "0.750", "–", "yes", "2 of 3 runs"],
+      ]);
+      expect(text).toContain("1 of 2 targets held in the newest run that judged them, 0 in every run that did, by the clock.");
+      const [never = ""] = /Targets that no run judged: .*/.exec(text) ?? [];
+      expect(never).toContain("unet step against tfjs; ");
+      for (const name of ["resnet50 step against torch;", "matrix product 4096"]) expect(never).not.toContain(name);
+    });
   });
 
   it("draws a panel for each figure, of all runs", () => {
