@@ -3,7 +3,7 @@
 
 import { dot, line, type Markish, ruleX, ruleY } from "@observablehq/plot";
 import { chart, short } from "../packages/runner/src/report/chart.ts";
-import { type Content, html, type Markup } from "../packages/runner/src/report/html.ts";
+import { type Content, html, Markup } from "../packages/runner/src/report/html.ts";
 import { NONE } from "../packages/runner/src/report/numbers.ts";
 import { pageOf } from "../packages/runner/src/report/page.ts";
 import { colourOf } from "../packages/runner/src/report/style.ts";
@@ -19,6 +19,9 @@ const adapterOf = ({ adapter }: Run): string => adapter.description || adapter.d
 const figuresOf = (run: Run): Figure[] => run.benchmarks.flatMap(({ figures }) => figures);
 const day = ({ date }: Run): string => `${date.slice(0, 10)} ${date.slice(11, 16)} UTC`;
 
+/** The second line of a cell: all peers fit beside each other on a laptop. */
+const rules = new Markup("td small { display: block; color: var(--soft); font-size: .74rem; }\n");
+
 /** The whole page. `runs` are oldest first, at least one. */
 export function resultsPage(runs: readonly Run[]): string {
   const adapters = [...new Set(runs.map(adapterOf))];
@@ -30,6 +33,7 @@ ${overTime(runs)}
 ${adapters.map((adapter) => adapterSection(adapter, runs.filter((run) => adapterOf(run) === adapter)))}
 <h2>Runs</h2>
 ${runTable(runs)}`,
+    rules,
   });
 }
 
@@ -129,7 +133,7 @@ function adapterSection(adapter: string, runs: readonly Run[]): Markup | null {
 ${busy.length > 0 ? html`<p class="notice" role="note">The machine was busy with other work: ${busy.map((run, i) => `${i > 0 ? "; " : ""}${day(run)}, its load was ${run.machine.load.start.toFixed(1)} at the start and ${run.machine.load.end.toFixed(1)} at the end, on ${run.machine.cores} cores`)}.</p>` : null}
 <p>${made.map(({ run, benchmark }, i) => `${i > 0 ? ", " : ""}${benchmark.name} of ${day(run)}`)}. ${machine.cores} × ${machine.cpu}, ${machine.memoryGiB} GiB, ${machine.system}, Node ${machine.node}. Dawn toggles: ${last.adapter.toggles.join(", ") || "none"}. ${[...versions]}</p>
 ${bars(rows, engines.filter((engine) => engine !== ours), last.adapter.software)}
-${scroll("Figures", html`<table><thead><tr><th scope="col">work</th><th scope="col">unit</th>${engines.map((engine) => html`<th scope="col">${engine}</th>`)}</tr></thead><tbody>${rows.map((row) => html`<tr><th scope="row">${row.name}</th><td>${[...row.newest.values()].at(-1)?.part.unit}</td>${engines.map((engine) => cell(row, engine, last.adapter.software))}</tr>`)}</tbody></table>`, `Medians of the best round, each of the newest run that has ours and the peer. In brackets: how many times faster ours was in that run${last.adapter.software ? ", by the clock and, where it was taken, by processor time, which busy neighbours hardly change" : ""}. A date: a run before the newest of ours.`)}
+${scroll("Figures", html`<table><thead><tr><th scope="col" class="left">work</th>${engines.map((engine) => html`<th scope="col">${engine}</th>`)}</tr></thead><tbody>${rows.map((row) => html`<tr class="group"><th scope="row" class="wrap">${row.name}</th>${engines.map((engine) => cell(row, engine, last.adapter.software))}</tr>`)}</tbody></table>`, `Medians of the best round: ours as it was last, and beside each peer how many times faster ours was in the newest run of both${last.adapter.software ? ", by the clock and, where it was taken, by processor time, which busy neighbours hardly change" : ""}. Below it what the peer reached, and the day of that run, or the hour of the same day, where ours has a newer one.`)}
 ${targetTable(runs, last.adapter)}
 <p>${checks.length === 0 ? "Nothing was checked against a peer." : failed.length === 0 ? `All ${checks.length} checks of results and losses against the peers hold.` : html`${failed.length} of ${checks.length} checks against the peers do not hold: ${failed.map((c, i) => `${i > 0 ? "; " : ""}${c.case}, ${c.engine}, ${c.what}`)}.`}</p>
 ${missingList(made.map(({ benchmark }) => benchmark))}`;
@@ -140,9 +144,11 @@ function cell({ newest }: Row, engine: string, software: boolean): Markup {
   const value = one?.part.values[engine];
   if (!one || value === undefined) return html`<td>${NONE}</td>`;
   const { part, run } = one;
-  if (engine === ours) return html`<td title="${day(run)}">${digits(value)}</td>`;
+  if (engine === ours) return html`<td title="${day(run)}">${digits(value)} <small>${part.unit}</small></td>`;
   const ratios = [ratio(part, engine), software ? cpuRatio(part, engine) : null].flatMap((faster) => (faster === null ? [] : [times(faster)]));
-  return html`<td title="${day(run)}, ours ${digits(part.values[ours] ?? NaN)}">${digits(value)} (${ratios.join(", ")})${run === newest.get(ours)?.run ? null : ` on ${run.date.slice(0, 10)}`}</td>`;
+  const newer = newest.get(ours)?.run ?? run;
+  const when = run === newer ? "" : `, ${run.date.slice(0, 10) === newer.date.slice(0, 10) ? run.date.slice(11, 16) : run.date.slice(0, 10)}`;
+  return html`<td title="${day(run)}, ours ${digits(part.values[ours] ?? NaN)}">${ratios.join(", ")} <small>${digits(value)}${when}</small></td>`;
 }
 
 const digits = (value: number): string => (Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3));
@@ -182,7 +188,7 @@ function targetTable(runs: readonly Run[], adapter: Run["adapter"]): Markup {
     return { ...last, held: verdicts.filter(({ part: { value } }) => (atMost ? value <= limit : value >= limit)).length, of: verdicts.length };
   });
   const never = (Object.keys(targets) as TargetName[]).filter((name) => limitOn(name, adapter) !== null && !rows.some(({ part }) => part.what === name));
-  const table = rows.length === 0 ? null : scroll("Targets", html`<table><thead><tr><th scope="col">target</th><th scope="col">asked for</th><th scope="col">unit</th><th scope="col">last</th><th scope="col">by processor time</th><th scope="col">held last</th><th scope="col">held in</th></tr></thead><tbody>${rows.map(({ part: { what, value, unit, limit, atMost, holds, byCpu }, run, held, of }) => html`<tr><th scope="row">${what}</th><td>${atMost ? "at most" : "at least"} ${digits(limit)}</td><td>${unit}</td><td title="${day(run)}">${digits(value)}</td><td>${byCpu === undefined ? NONE : digits(byCpu)}</td><td>${holds ? "yes" : html`<b>no</b>`}</td><td>${held} of ${of} ${of === 1 ? "run" : "runs"}</td></tr>`)}</tbody></table>`, `${rows.filter(({ part }) => part.holds).length} of ${rows.length} targets held in the newest run that judged them, ${rows.filter(({ held, of }) => held === of).length} in every run that did, by the clock.${rows.some(({ part }) => part.byCpu !== undefined) ? " By processor time: what two cores without other work would come near to." : ""}`);
+  const table = rows.length === 0 ? null : scroll("Targets", html`<table><thead><tr><th scope="col" class="left">target</th><th scope="col">asked for</th><th scope="col">last</th><th scope="col">by processor time</th><th scope="col">held last</th><th scope="col">held in</th></tr></thead><tbody>${rows.map(({ part: { what, value, unit, limit, atMost, holds, byCpu }, run, held, of }) => html`<tr><th scope="row" class="wrap">${what}</th><td>${atMost ? "at most" : "at least"} ${digits(limit)} ${unit}</td><td title="${day(run)}">${digits(value)}</td><td>${byCpu === undefined ? NONE : digits(byCpu)}</td><td>${holds ? "yes" : html`<b>no</b>`}</td><td>${held} of ${of} ${of === 1 ? "run" : "runs"}</td></tr>`)}</tbody></table>`, `${rows.filter(({ part }) => part.holds).length} of ${rows.length} targets held in the newest run that judged them, ${rows.filter(({ held, of }) => held === of).length} in every run that did, by the clock.${rows.some(({ part }) => part.byCpu !== undefined) ? " By processor time: what two cores without other work would come near to." : ""}`);
   return html`${table}${never.length > 0 ? html`<p class="note">Targets that no run judged: ${never.join("; ")}.</p>` : null}`;
 }
 
@@ -193,9 +199,9 @@ function missingList(benchmarks: readonly BenchmarkResult[]): Markup | null {
   return reasons.length === 0 ? null : html`<details><summary>What did not run</summary><ul>${reasons.map(({ engine, benchmark, what, why }) => html`<li>${engine}, ${benchmark}, ${what}: ${why.split("\n")[0] ?? ""}</li>`)}</ul></details>`;
 }
 
-const runTable = (runs: readonly Run[]): Markup => scroll("Runs", html`<table><thead><tr><th scope="col">date</th><th scope="col">adapter</th><th scope="col">commit</th><th scope="col">cores</th><th scope="col">load</th><th scope="col">peers</th><th scope="col">targets that hold</th></tr></thead><tbody>${[...runs].reverse().map((run) => {
+const runTable = (runs: readonly Run[]): Markup => scroll("Runs", html`<table><thead><tr><th scope="col" class="left">date</th><th scope="col" class="left">adapter</th><th scope="col">commit</th><th scope="col">cores</th><th scope="col">load</th><th scope="col">peers</th><th scope="col">targets held</th></tr></thead><tbody>${[...runs].reverse().map((run) => {
   const targets = run.benchmarks.flatMap((b) => b.targets);
-  return html`<tr><th scope="row">${day(run)}</th><td>${adapterOf(run)}</td><td>${run.commit === null ? NONE : html`<code>${run.commit.slice(0, 12)}</code>${run.modified ? ", modified" : ""}`}</td><td>${run.machine.cores}</td><td>${run.machine.load.start.toFixed(1)} to ${run.machine.load.end.toFixed(1)}</td><td>${run.options.peers.join(", ") || "none"}</td><td>${targets.filter(({ holds }) => holds).length} of ${targets.length}</td></tr>`;
+  return html`<tr><th scope="row">${day(run)}</th><td class="left wrap">${adapterOf(run)}</td><td>${run.commit === null ? NONE : html`<code>${run.commit.slice(0, 12)}</code>${run.modified ? html` <small>modified</small>` : null}`}</td><td>${run.machine.cores}</td><td>${run.machine.load.start.toFixed(1)} to ${run.machine.load.end.toFixed(1)}</td><td>${run.options.peers.join(", ") || "none"}</td><td>${targets.filter(({ holds }) => holds).length} of ${targets.length}</td></tr>`;
 })}</tbody></table>`, "Newest first.");
 
 const scroll = (label: string, body: Markup, caption: Content): Markup =>

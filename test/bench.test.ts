@@ -7,7 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { resnet, unet } from "@roentgen/models";
 import { parseHTML } from "linkedom/worker";
-import { afterAll, describe, expect, it } from "vitest";
+import { type Browser, chromium } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { checkoutAround } from "../apps/cli/src/commands/bench.ts";
 import { createProgram } from "../apps/cli/src/program.ts";
 import { summary } from "../bench/harness.ts";
@@ -20,6 +21,7 @@ import { type Figure, fileName, ratio, readRun, readRuns, type Run, runSchema } 
 import { geometricMean, quantile, repeatsFor, sample } from "../bench/sampling.ts";
 import { chosen, suites } from "../bench/suites.ts";
 import { limitOn } from "../bench/targets.ts";
+import { browserPath, hasBrowser } from "./shared/browser-page.ts";
 
 const root = join(import.meta.dirname, "..");
 const folder = mkdtempSync(join(tmpdir(), "roentgen-bench-test-"));
@@ -162,7 +164,7 @@ describe("the page", () => {
 
   it("shows of each adapter the newest run of each benchmark, with ratios and targets", () => {
     expect([...page.querySelectorAll("h2")].map((h) => h.textContent)).toEqual(["Ratios over time", "llvmpipe: Mesa 25", "another GPU", "Runs"]);
-    expect(cells(page, "Figures")).toEqual([["matrix product 1024", "GFLOP/s", "42.0", "7.00 (6.0×, 5.0×)", "168 (0.25×)"], ["first step", "s", "5.00", "17.5 (3.5×)", "–"]]);
+    expect(cells(page, "Figures")).toEqual([["matrix product 1024", "42.0 GFLOP/s", "6.0×, 5.0× 7.00", "0.25× 168"], ["first step", "5.00 s", "3.5× 17.5", "–"]]);
     expect(words).toContain("matmul of 2026-11-08 10:00 UTC");
     expect(words).toContain("1 of 2 targets held in the newest run that judged them, 1 in every run that did");
   });
@@ -178,20 +180,20 @@ describe("the page", () => {
       at("2026-11-02T10:00:00.000Z", { roentgen: 24, tfjs: 2, torch: 40 }, 0.6),
       at("2026-11-03T10:00:00.000Z", { roentgen: 25, torch: 50 }, 0.5),
       at("2026-11-04T10:00:00.000Z", { roentgen: 30, torch: 40 }, 0.75),
-      at("2026-11-05T10:00:00.000Z", { roentgen: 28 }, 0.7, { targets: [] }),
+      at("2026-11-04T11:00:00.000Z", { roentgen: 28 }, 0.7, { targets: [] }),
     ])).document as unknown as Document;
     const text = made.body.textContent ?? "";
 
     it("shows each peer beside ours of its newest run, with that run's ratio and date", () => {
-      expect(cells(made, "Figures")).toEqual([["a step", "images/s", "28.0", "2.00 (12×) on 2026-11-02", "4.00 (5.0×) on 2026-11-01", "40.0 (0.75×) on 2026-11-04"]]);
-      expect([...made.querySelectorAll('[aria-label="Figures"] td[title]')].map((c) => c.getAttribute("title"))).toEqual(["2026-11-05 10:00 UTC", "2026-11-02 10:00 UTC, ours 24.0", "2026-11-01 10:00 UTC, ours 20.0", "2026-11-04 10:00 UTC, ours 30.0"]);
+      expect(cells(made, "Figures")).toEqual([["a step", "28.0 images/s", "12× 2.00, 2026-11-02", "5.0× 4.00, 2026-11-01", "0.75× 40.0, 10:00"]]);
+      expect([...made.querySelectorAll('[aria-label="Figures"] td[title]')].map((c) => c.getAttribute("title"))).toEqual(["2026-11-04 11:00 UTC", "2026-11-02 10:00 UTC, ours 24.0", "2026-11-01 10:00 UTC, ours 20.0", "2026-11-04 10:00 UTC, ours 30.0"]);
       expect(made.querySelector('svg[aria-label*="a step, tfjs 12×; a step, jax-js 5.0×; a step, torch 0.75×"]')).not.toBeNull();
     });
 
     it("says of each target in how many runs it held, and which were not judged", () => {
       expect(cells(made, "Targets")).toEqual([
-        ["resnet50 step against tfjs", "at least 18.0", "times its speed", "10.0", "–", "no", "0 of 1 run"],
-        ["resnet50 step against torch", "at least 0.600", "of its speed", "0.750", "–", "yes", "2 of 3 runs"],
+        ["resnet50 step against tfjs", "at least 18.0 times its speed", "10.0", "–", "no", "0 of 1 run"],
+        ["resnet50 step against torch", "at least 0.600 of its speed", "0.750", "–", "yes", "2 of 3 runs"],
       ]);
       expect(text).toContain("1 of 2 targets held in the newest run that judged them, 0 in every run that did, by the clock.");
       const [never = ""] = /Targets that no run judged: .*/.exec(text) ?? [];
@@ -215,6 +217,43 @@ describe("the page", () => {
     for (const made of [text, resultsPage([fixtureRun({ name: hostile, figureName: hostile })])]) {
       expect(made.replaceAll("http://www.w3.org/", "")).not.toMatch(/<script|https?:|NaN|undefined/i);
     }
+  });
+
+  describe.skipIf(!hasBrowser)("in a browser", () => {
+    let browser: Browser;
+    beforeAll(async () => {
+      browser = await chromium.launch({ executablePath: browserPath, args: ["--no-sandbox"] });
+    });
+    afterAll(() => browser?.close());
+
+    /** Widths in CSS pixels: of the page, and of each table and the box that it may scroll in. */
+    async function widths(made: string, width: number) {
+      const view = await browser.newPage({ viewport: { width, height: 900 } });
+      await view.setContent(made);
+      const measured = await view.evaluate(() => ({ page: document.documentElement.scrollWidth, tables: [...document.querySelectorAll(".scroll")].map((box) => ({ label: box.getAttribute("aria-label"), width: box.scrollWidth, box: box.clientWidth })) }));
+      await view.close();
+      return measured;
+    }
+
+    /** Every peer, each last of another run. */
+    const crowded = ["torch", "tfjs", "jax-js", "ort", "torch-cuda", "roentgen"].map((peer, i) => {
+      const made = fixtureRun({ date: `2026-11-1${i}T10:00:00.000Z`, name: "llvmpipe: Mesa 25.0.7-2~bpo12+1 (LLVM 15.0.6) 0.0.1" });
+      const figures = [{ name: "resnet50, batch 4, 64 pixels: resident while it trains", unit: "images/s", better: "more" as const, values: { roentgen: 123.4, [peer]: 0.01234 }, cpuMs: { roentgen: 1, [peer]: 123 } }];
+      return { ...made, options: { ...made.options, peers: [...peerNames] }, benchmarks: made.benchmarks.map((b) => ({ ...b, figures })) };
+    });
+    const pages: [string, string][] = [["the results that are kept", resultsPage(readRuns(join(root, "bench/results")))], ["every peer of a run of its own", resultsPage(crowded)]];
+
+    it.each(pages)("has all columns on a laptop: %s", async (_, made) => {
+      const { tables } = await widths(made, 1280);
+      expect(tables.length).toBeGreaterThan(0);
+      for (const table of tables) expect(table.width, table.label ?? "").toBeLessThanOrEqual(table.box);
+    });
+
+    it.each(pages)("scrolls tables in boxes of their own on a phone: %s", async (_, made) => {
+      const measured = await widths(made, 390);
+      expect(measured.page).toBe(390);
+      expect(measured.tables.find(({ label }) => label === "Figures")?.box).toBeLessThan(390);
+    });
   });
 
   it("is drawn of a run without peers, too", () => {
