@@ -93,6 +93,23 @@ describe.skipIf(!present)("the device", () => {
     expect(second[3]).toBe(Math.fround(Math.fround(Math.fround(Math.fround(3 / 7) + 1) + 1) + 1));
   });
 
+  it("builds a plan once, however often it is asked to at a time, and not one that was disposed of meanwhile", async () => {
+    const device = await open();
+    const held = device.heldBytes;
+    const plan = recordAddTwice(device);
+    await Promise.all([plan.build(), plan.build()]);
+    const once = device.heldBytes - held;
+    expect(once).toBe(3 * 4 * n);
+    const other = recordAddTwice(device);
+    const building = other.build();
+    other.dispose();
+    await expect(building).rejects.toThrow('plan "add twice" was disposed');
+    expect(device.heldBytes - held).toBe(once);
+    plan.dispose();
+    expect(device.heldBytes).toBe(held);
+    await expect(plan.build()).rejects.toThrow("was disposed");
+  });
+
   it("gives the same bits in native mode, whose toggles it names and this Dawn knows", async () => {
     const input = Float32Array.from({ length: n }, (_, i) => i / 7);
     const bits = [];

@@ -46,8 +46,9 @@ export class Memory {
     const most = this.#gpu.limits.maxBufferSize;
     if (bytes > most) throw new OutOfMemoryError(`${label}: ${readableBytes(bytes)} in one buffer, but this device allows ${readableBytes(most)}. Use a smaller batch or input size.`);
     this.require(bytes, label, "Use a smaller batch or input size, or a larger budget.");
+    const memory = this.#gpu.createBuffer({ label, size: bytes, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST });
     this.#heldBytes += bytes;
-    return this.#gpu.createBuffer({ label, size: bytes, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST });
+    return memory;
   }
 
   destroy(memory: GPUBuffer): void {
@@ -58,8 +59,9 @@ export class Memory {
   /** A new texture that buffers are copied into. Throws OutOfMemoryError past the budget. */
   createImage(size: ImageSize, label: string): GPUTexture {
     this.require(imageBytes(size), label, "Use a smaller batch or input size, or a larger budget.");
+    const texture = this.#gpu.createTexture({ label, size: [size.width, size.height], format: texel, usage: GPUTextureUsage.STORAGE_BINDING | GPUTextureUsage.COPY_DST });
     this.#heldBytes += imageBytes(size);
-    return this.#gpu.createTexture({ label, size: [size.width, size.height], format: texel, usage: GPUTextureUsage.STORAGE_BINDING | GPUTextureUsage.COPY_DST });
+    return texture;
   }
 
   destroyImage(texture: GPUTexture): void {

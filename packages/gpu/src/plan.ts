@@ -84,6 +84,7 @@ export class Plan<T = unknown> {
 
   /** Compiles all pipelines side by side and allocates. Throws ShaderError, or OutOfMemoryError with the peak and what holds it. */
   async build(onProgress: BuildProgress = () => undefined): Promise<void> {
+    this.#requireUse();
     if (this.#built) return;
     this.#requireMemory();
     const compiler = this.#compiler();
@@ -93,17 +94,19 @@ export class Plan<T = unknown> {
       await compiler.getAsync(d.kernel, d.overrides);
       onProgress(++done, distinct.size);
     })));
+    // Somebody may have built or disposed of it meanwhile.
+    this.#requireUse();
+    if (this.#built) return;
     const { value, error } = await this.#device.guarded("out-of-memory", () => this.#allocate());
-    if (error) {
-      this.#free(value);
-      throw new OutOfMemoryError(this.#memoryMessage(`the device refused: ${error.message}`));
-    }
-    this.#built = this.#assemble(value);
+    if (error || this.#disposed || this.#built) this.#free(value);
+    if (error) throw new OutOfMemoryError(this.#memoryMessage(`the device refused: ${error.message}`));
+    this.#requireUse();
+    this.#built ??= this.#assemble(value);
   }
 
   /** Runs the recorded work on new inputs (in the order they were declared) and returns the same outputs with new contents. */
   run(inputs: readonly (TypedArray | ArrayBufferView)[] = []): T {
-    if (this.#disposed) throw new PlanError(`plan "${this.label}" was disposed. Record it again.`);
+    this.#requireUse();
     if (inputs.length !== this.inputs.length) throw new PlanError(`plan "${this.label}" has ${this.inputs.length} inputs, got ${inputs.length}.`);
     const device = this.#device;
     device.check();
@@ -254,6 +257,10 @@ export class Plan<T = unknown> {
     const buffer = gpu.createBuffer({ label: `${this.label} params`, size: bytes, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
     gpu.queue.writeBuffer(buffer, 0, packed.buffer);
     return buffer;
+  }
+
+  #requireUse(): void {
+    if (this.#disposed) throw new PlanError(`plan "${this.label}" was disposed. Record it again.`);
   }
 
   #requireMemory(): void {
