@@ -1,6 +1,6 @@
 import { arrange, missing, type TaskView } from "./report/arrange.ts";
 import { plain } from "./report/html.ts";
-import { duration, interval, meanSd, points, pValue } from "./report/numbers.ts";
+import { areFew, duration, fewTrials, interval, meanSd, points, pValue } from "./report/numbers.ts";
 import type { Report } from "./results.ts";
 
 const headings = ["init", "n", "mean ± SD", "95 % CI", "difference", "p (Student)", "p (Welch)", "mark"] as const;
@@ -16,6 +16,7 @@ export function reportTable(report: Report): string {
   const notes = [
     ...missing(report).map(oneLine),
     ...(report.config.baseline && report.comparisons.length > 0 ? [`Compared with ${oneLine(report.config.baseline)}: ns p >= 0.05, * < 0.05, ** < 0.01, *** < 0.001, **** < 0.0001, by Student's t-test.`] : []),
+    ...(report.cells.some(areFew) ? [fewTrials] : []),
     ...(checkpointed > 0 ? [`Gradient checkpointing in ${checkpointed} of ${report.trials.length} trials, to stay within the memory budget.`] : []),
     `${report.trials.length} ${report.trials.length === 1 ? "trial" : "trials"} in ${duration(report.seconds)} on ${oneLine(adapter.description || adapter.device || adapter.vendor || "an unnamed adapter")}${adapter.software ? " (software)" : ""}${adapter.toggles.length > 0 ? `, Dawn toggles ${oneLine(adapter.toggles.join(" "))}` : ""}.`,
   ];

@@ -50,3 +50,7 @@ export function duration(seconds: number | null | undefined): string {
 
 /** Thousands apart: 32,521,105. */
 export const grouped = (value: number): string => (sane(value) ? value.toLocaleString("en-US") : NONE);
+
+/** A bootstrap of so few values knows too little of their spread, and its intervals are too narrow; the t-test does not suffer from that. */
+export const areFew = ({ headline: { n } }: { readonly headline: { readonly n: number } }): boolean => n > 1 && n < 5;
+export const fewTrials = "Intervals of fewer than five trials are too narrow; go by p.";

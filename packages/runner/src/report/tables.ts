@@ -3,7 +3,7 @@
 import type { Report, TrialResult } from "../results.ts";
 import { bestPlace, ended, over, type TaskView } from "./arrange.ts";
 import { type Content, html, type Markup } from "./html.ts";
-import { duration, interval, meanSd, NONE, percent, points, pValue, signed } from "./numbers.ts";
+import { areFew, duration, fewTrials, interval, meanSd, NONE, percent, points, pValue, signed } from "./numbers.ts";
 import { colourOf } from "./style.ts";
 
 const swatch = (place: number): Markup => html`<span class="swatch" style="background:${colourOf(place)}"></span>`;
@@ -24,7 +24,7 @@ ${i === 0 ? html`<th scope="rowgroup" rowspan="${task.arms.length}" class="wrap"
 <td>${init === task.baseline ? "baseline" : points(comparison?.difference)}</td><td class="left">${comparison?.mark ? signed(comparison.mark) : NONE}</td><td>${interval(comparison?.interval)}</td><td>${pValue(test?.student.p)}</td><td>${pValue(test?.welch.p)}</td></tr>`;
     });
   });
-  return captioned("Test scores", html`<b>Table 1.</b> Test scores in percent, mean ± standard deviation (n − 1) over trials; 95 % bootstrap intervals of the mean and of the difference from the baseline; two-sided p. The mark follows Student’s p.`, html`<table><thead><tr><th scope="col" class="left">Task</th><th scope="col" class="left">Init</th><th scope="col">n</th><th scope="col">Mean ± SD</th><th scope="col">95 % CI</th><th scope="col">Difference</th><th scope="col" class="left">Mark</th><th scope="col">95 % CI of it</th><th scope="col">p, Student</th><th scope="col">p, Welch</th></tr></thead>
+  return captioned("Test scores", html`<b>Table 1.</b> Test scores in percent, mean ± standard deviation (n − 1) over trials; 95 % bootstrap intervals of the mean and of the difference from the baseline; two-sided p. The mark follows Student’s p.${tasks.some(({ arms }) => arms.some(({ cell }) => areFew(cell))) ? ` ${fewTrials}` : ""}`, html`<table><thead><tr><th scope="col" class="left">Task</th><th scope="col" class="left">Init</th><th scope="col">n</th><th scope="col">Mean ± SD</th><th scope="col">95 % CI</th><th scope="col">Difference</th><th scope="col" class="left">Mark</th><th scope="col">95 % CI of it</th><th scope="col">p, Student</th><th scope="col">p, Welch</th></tr></thead>
 <tbody>${rows}</tbody></table>`);
 }
 
