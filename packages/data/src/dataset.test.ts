@@ -23,6 +23,11 @@ describe("loadDataset", () => {
     expect(data.split("train")[1]?.image.data.slice(0, 6)).toEqual(Uint8Array.of(1, 1, 1, 100, 100, 100));
   });
 
+  it("takes names as other programs make them", async () => {
+    const data = await loadDataset(sourceOf(PLANES, [{ ...row, image: "left lung/image (1).png" }]));
+    expect(data.split("train").map((s) => s.file)).toEqual(["left lung/image (1).png"]);
+  });
+
   it("reads binary labels, multilabels and masks", async () => {
     const binary = await loadDataset(sourceOf({ kind: "binary", classes: ["tuberculosis"] }, [row]));
     expect(binary.split("train")[0]?.labels).toEqual([1]);
@@ -61,6 +66,8 @@ describe("loadDataset", () => {
     ["a path that climbs out", PLANES, [{ ...row, image: "../../etc/passwd" }], {}, '"image" is a file below the data set\'s folder'],
     ["an absolute path", PLANES, [{ ...row, image: "/etc/passwd" }], {}, '"image" is a file below'],
     ["a path with a backslash", PLANES, [{ ...row, image: "a\\b.png" }], {}, '"image" is a file below'],
+    ["a name that ends in a space", PLANES, [{ ...row, image: "a.png " }], {}, '"image" is a file below'],
+    ["a name with two spaces", PLANES, [{ ...row, image: "a  b.png" }], {}, '"image" is a file below'],
     ["an endless path", PLANES, [{ ...row, image: "a".repeat(300) }], {}, '"image" is a file below'],
     ["a missing mask name", BRAIN, [row], {}, '"mask" is a file below'],
     ["an unknown split", PLANES, [{ ...row, split: "dev" }], {}, '"split" is one of train, val, test, got "dev"'],

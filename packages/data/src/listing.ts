@@ -107,8 +107,8 @@ function parseLabels(sample: Record<string, unknown>, task: Task, where: string)
 /** A path inside the data set: nothing that climbs out of it, and nothing that two systems read differently. */
 function parsePath(path: unknown, where: string): string {
   const parts = typeof path === "string" && path.length <= 255 ? path.split("/") : [];
-  if (parts.length === 0 || !parts.every((part) => /^[\w.-]+$/.test(part) && !/^\.+$/.test(part))) {
-    throw new DataError(`${where} is a file below the data set's folder, of letters, digits, ".", "_", "-" and "/", got ${show(path)}.`);
+  if (parts.length === 0 || !parts.every((part) => /^[\w.()-]+( [\w.()-]+)*$/.test(part) && !/^\.+$/.test(part))) {
+    throw new DataError(`${where} is a file below the data set's folder, of letters, digits, ".", "_", "-", "()", "/" and single spaces within names, got ${show(path)}.`);
   }
   return parts.join("/");
 }
