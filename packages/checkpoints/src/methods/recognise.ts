@@ -4,7 +4,7 @@ import { CheckpointError } from "@roentgen/core";
 import { quote } from "../json.ts";
 import type { LazyTensor } from "../lazy-tensor.ts";
 import { torchvisionNumerics } from "../numerics.ts";
-import type { Value } from "../pickle/values.ts";
+import { Inert, type Value } from "../pickle/values.ts";
 import { architectureOf, some } from "./architecture.ts";
 import { byolParts, findByol } from "./byol.ts";
 import { type Candidate, candidatesIn, type TensorDict, tensorDicts, withoutScope } from "./find.ts";
@@ -34,7 +34,7 @@ export function recognise(root: Value, options: RecogniseOptions): Found {
   const simclr = dicts.map((dict) => withoutScope(dict, simclrAnchor)).find((dict) => dict && looksLikeSimclr(dict));
   if (simclr) return agreed(findSimclr(simclr), options);
   const candidates = candidatesIn(dicts).filter(({ prefix }) => options.prefix === undefined || prefix === options.prefix);
-  if (candidates.length === 0) throw new CheckpointError(`${fileName}: ${nothingFound(dicts, options)}`);
+  if (candidates.length === 0) throw new CheckpointError(`${fileName}: ${nothingFound(root, dicts, options)}`);
   const all = methodRows.flatMap((row) => candidates.filter((candidate) => fit(row, candidate)).map((candidate) => ({ row, candidate })));
   const fits = all.filter(({ row }) => method === "auto" || method === row.id);
   const unet = candidates.find(({ dict, prefix }) => dict.tensors.has(`${prefix.replace(/encoder\.$/, "")}decoder.blocks.0.conv1.0.weight`) && prefix.endsWith("encoder."));
@@ -76,7 +76,8 @@ function agreed(found: Found, { method, fileName }: RecogniseOptions): Found {
 const whereText = ({ dict, prefix, style }: Candidate): string =>
   `${dict.at === "" ? "the outermost dict" : quote(dict.at)} holds a ${style.name === "torchvision" ? "" : `${style.name}-style `}ResNet ${prefix === "" ? "without a prefix" : `under ${quote(prefix)}`}`;
 
-function nothingFound(dicts: readonly TensorDict[], { prefix }: RecogniseOptions): string {
+function nothingFound(root: Value, dicts: readonly TensorDict[], { prefix }: RecogniseOptions): string {
+  if (root instanceof Inert) return `it holds a whole ${quote(root.path)}, whose code would have to be run to read it. Save its state in its place: torch.save(model.state_dict(), path).`;
   if (dicts.length === 0) return "no dict of tensors in it. In a shell, roentgen inspect lists what there is.";
   const sizes = dicts.slice(0, 3).map(({ at, tensors }) => `${at === "" ? "outermost" : quote(at)}: ${tensors.size} tensors, ${some([...tensors.keys()])}`);
   const folded = dicts.some(({ tensors }) => [...tensors.keys()].some((name) => name.endsWith("_bn_offset")));
