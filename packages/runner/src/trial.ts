@@ -2,9 +2,9 @@
 // weights tested. Every draw depends on the seed and the position alone, so a trial that was interrupted and resumed, or run
 // again to look for a NaN, passes through the same bits.
 
-import { CheckpointError, NonFiniteError, type StateDict, type TypedArray } from "@roentgen/core";
+import { CheckpointError, NonFiniteError, OutOfMemoryError, type StateDict, type TypedArray } from "@roentgen/core";
 import { type Batch, batchCount, batches, classificationAugment, type Dataset, resizeTo, segmentationAugment, type Step as View } from "@roentgen/data";
-import { type Buffer, type Device, firstNonFinite } from "@roentgen/gpu";
+import { type Buffer, type Device, firstNonFinite, readableBytes } from "@roentgen/gpu";
 import { dispose, LossScale, memoryOf, Pass, type Schedule, stateDict } from "@roentgen/nn";
 import { backward, imageToFloat, record, Ring, spec, type Step, type Tensor } from "@roentgen/tensor";
 import { type AnyOptimizer, buildModel, buildOptimizer, buildSchedule, type Model } from "./build-model.ts";
@@ -103,8 +103,17 @@ export class Trial {
       const again = this.#recordTraining();
       this.#train.dispose();
       this.#train = again;
+      this.#requireMemory(free);
     }
     this.#update = task.accumulate > 1 ? record(device, "update", () => this.#optimizer.update(), []) : null;
+  }
+
+  /** @param free  what evaluation leaves */
+  #requireMemory(free: number): void {
+    const { name, task } = this.#spec;
+    const needed = this.#train.plan.bytes;
+    if (needed <= free) return;
+    throw new OutOfMemoryError(`${name}: with gradient checkpointing a training step needs ${readableBytes(needed)}, beside ${readableBytes(this.#evaluation.bytes)} of evaluation; the budget leaves ${readableBytes(Math.max(0, free))} for it. Use a smaller batch (${task.batch}) or size (${task.size}), accumulate: ${2 * task.accumulate}, precision: mixed, or a larger budget.`);
   }
 
   #recordTraining(): Step<{ loss: Tensor }> {
