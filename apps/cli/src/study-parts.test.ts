@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseStudy } from "@roentgen/runner";
 import { afterAll, describe, expect, it } from "vitest";
-import { datasetsBeside, knownInits, narrowed, readStudy } from "./study-parts.ts";
+import { datasetsBeside, knownInits, narrowed, readStudy, reportNameIn } from "./study-parts.ts";
 
 const task = "{ data: demo/plane, model: { kind: resnet, depth: 18 }, size: 32, batch: 4, epochs: 1, patience: 1, loss: cross-entropy, optimizer: { lr: 0.001 } }";
 const config = parseStudy(`{ name: small, inits: [random, imagenet], baseline: imagenet, trials: 3, tasks: { a: ${task}, b: ${task} } }`);
@@ -29,6 +29,23 @@ describe("narrowed", () => {
     [{ inits: ["byol"] }, '--inits: the study has no initialisation "byol"; it has random, imagenet.'],
   ])("refuses %j", (asked, message) => {
     expect(() => narrowed(config, asked)).toThrow(message);
+  });
+});
+
+describe("a report's name", () => {
+  const at = join(folder, "reports");
+  const named = (run: Parameters<typeof narrowed>[1]) => reportNameIn(at, config, narrowed(config, run));
+  const keep = (run: Parameters<typeof narrowed>[1]) => writeFileSync(join(at, "report.json"), JSON.stringify({ config: narrowed(config, run) }));
+
+  it("is another where a narrowed run would hide what the folder's report shows", async () => {
+    mkdirSync(at);
+    expect(await named({ trials: 1 })).toBe("report");
+    keep({ trials: 1 });
+    expect([await named({ trials: 1 }), await named({ trials: 1, tasks: ["a"] }), await named({}), await named({ trials: 5, inits: ["random"] })]).toEqual(["report", "report-part", "report", "report-part"]);
+    keep({});
+    expect([await named({ trials: 1 }), await named({}), await named({ trials: 9 })]).toEqual(["report-part", "report", "report"]);
+    writeFileSync(join(at, "report.json"), "half");
+    expect(await named({ trials: 1 })).toBe("report");
   });
 });
 

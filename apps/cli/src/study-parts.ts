@@ -1,12 +1,12 @@
 // What a study names, found on this machine: its file, its data sets, its initialisations.
 
 import { readFile, stat } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { convertFile, imagenetResnet50, loadConverted, obtainImagenetWeights } from "@roentgen/checkpoints/node";
 import { ConfigError } from "@roentgen/core";
 import { type Dataset, loadDataset } from "@roentgen/data";
 import { demoSource, folderSource } from "@roentgen/data/node";
-import { type InitSource, parseStudy, randomInit, type StudyConfig } from "@roentgen/runner";
+import { type InitSource, parseStudy, randomInit, type Report, type StudyConfig } from "@roentgen/runner";
 import { modelInits } from "./model-inits.ts";
 
 const mostStudyBytes = 2 ** 20;
@@ -39,6 +39,22 @@ export function narrowed(config: StudyConfig, { trials = config.trials, tasks, i
     inits: config.inits.filter((name) => inits.includes(name)),
     tasks: Object.fromEntries(Object.entries(config.tasks).filter(([name]) => tasks === undefined || tasks.includes(name))),
   };
+}
+
+/**
+ * What the reports of a run are called: `report`, but `report-part` where the run is narrowed and the folder's report shows trials that
+ * it leaves out.
+ */
+export async function reportNameIn(folder: string, whole: StudyConfig, run: StudyConfig): Promise<"report" | "report-part"> {
+  const covers = ({ tasks, inits, trials }: StudyConfig, other: StudyConfig) =>
+    trials >= other.trials && Object.keys(other.tasks).every((name) => name in tasks) && other.inits.every((name) => inits.includes(name));
+  if (covers(run, whole)) return "report";
+  try {
+    const { config } = JSON.parse(await readFile(join(folder, "report.json"), "utf8")) as Report;
+    return covers(run, config) ? "report" : "report-part";
+  } catch {
+    return "report"; // There is none, or it is none of ours.
+  }
 }
 
 const demoName = /^demo\/(plane|brain)$/;

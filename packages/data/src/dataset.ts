@@ -63,7 +63,7 @@ export async function loadDataset(source: FileSource, limits: LoadLimits = {}): 
       }
     }
     total += image.data.length + (mask?.data.length ?? 0);
-    if (total > maxTotalBytes) throw new DataError(`${listing.name}: decoded images pass ${maxTotalBytes} bytes at ${entry.file}. Raise maxTotalBytes, or make the images smaller.`);
+    if (total > maxTotalBytes) throw new DataError(`${listing.name}: decoded images pass ${maxTotalBytes} bytes at ${entry.file}. Make the images smaller, or raise maxTotalBytes where you call loadDataset.`);
     return { file: entry.file, subject: entry.subject, labels: entry.labels, image, mask };
   };
 

@@ -14,12 +14,12 @@ const isHead = (path: string): boolean => path.startsWith("fc.");
 
 /** A model as the configuration says, on the device, with its first weights. A classifier's head is always new, N(0, 0.01). */
 export function buildModel(device: Device, config: ModelConfig, classes: number, init: LoadedInit, seed: number, name: string): Model {
-  if (init.kind === "weights") checkNumerics(config, init.numerics, name);
+  checkWeights(config, init, name);
   const { depth, strideOn, padding, poolPadding = padding, eps } = config;
   const encoder = { depth, strideOn, padding, poolPadding, eps };
   const model = config.kind === "resnet" ? new ResNet({ ...encoder, classes, headInit: "normal" }) : new UNet({ encoder, classes });
   if (config.freezeStages !== null) (model instanceof UNet ? model.encoder : model).freezeStages(config.freezeStages);
-  const weights = init.kind === "weights" ? backbone(init.tensors, model instanceof UNet ? "encoder." : "", depth, name) : new Map();
+  const weights = init.kind === "weights" ? backbone(init.tensors, model instanceof UNet ? "encoder." : "") : new Map();
   materialize(model, device, { seed, except: (path) => weights.has(path) });
   if (init.kind === "weights") {
     const isNew = (path: string) => (model instanceof UNet ? !path.startsWith("encoder.") : isHead(path));
@@ -29,12 +29,22 @@ export function buildModel(device: Device, config: ModelConfig, classes: number,
 }
 
 /** A checkpoint without its classifier, or a U-Net's encoder, under the names it has inside the model. */
-function backbone(tensors: StateDict, prefix: string, depth: number, name: string): StateDict {
+function backbone(tensors: StateDict, prefix: string): StateDict {
+  return new Map([...resnetIn(tensors)].filter(([path]) => !isHead(path)).map(([path, tensor]) => [prefix + path, tensor]));
+}
+
+/** A ResNet's tensors, or those of a U-Net's encoder, under a ResNet's names. */
+function resnetIn(tensors: StateDict): StateDict {
   const within = tensors.has("conv1.weight") ? "" : "encoder.";
-  const own = [...tensors].filter(([path]) => path.startsWith(within)).map(([path, tensor]) => [path.slice(within.length), tensor] as const);
-  const found = depthOf(new Map(own), name);
-  if (found !== depth) throw new ConfigError(`${name}: these weights are of a ResNet-${found}, the task's model is a ResNet-${depth}. Set model.depth: ${found}.`);
-  return new Map(own.filter(([path]) => !isHead(path)).map(([path, tensor]) => [prefix + path, tensor]));
+  return new Map([...tensors].filter(([path]) => path.startsWith(within)).map(([path, tensor]) => [path.slice(within.length), tensor] as const));
+}
+
+/** Throws ConfigError for weights of another network than the configuration's, with what to set. */
+export function checkWeights(config: ModelConfig, init: LoadedInit, name: string): void {
+  if (init.kind !== "weights") return;
+  checkNumerics(config, init.numerics, name);
+  const depth = depthOf(resnetIn(init.tensors), name);
+  if (depth !== config.depth) throw new ConfigError(`${name}: these weights are of a ResNet-${depth}, the task's model is a ResNet-${config.depth}. Set model.depth: ${depth}.`);
 }
 
 function checkNumerics(config: ModelConfig, numerics: Numerics | undefined, name: string): void {

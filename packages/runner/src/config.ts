@@ -44,11 +44,13 @@ const schedule = z.strictObject({
 
 const fraction = z.number().min(0).max(1);
 
+const range = (each: z.ZodNumber) => z.tuple([each, each]).refine(([low, high]) => 0 < low && low <= high, "expected [low, high], above 0 and in that order");
+
 /** Random crop (area and aspect ratio; false: the whole image), mirror image with a probability, rotation. */
 const classificationAugment = z.strictObject({
-  crop: z.union([z.literal(false), z.strictObject({ area: z.tuple([fraction, fraction]).default([0.08, 1]), ratio: z.tuple([positive, positive]).default([3 / 4, 4 / 3]) })]).default(false),
+  crop: z.union([z.literal(false), z.strictObject({ area: range(fraction).default([0.08, 1]), ratio: range(positive).default([3 / 4, 4 / 3]) })]).default(false),
   flip: z.union([z.literal(false), fraction]).default(false),
-  rotateDegrees: z.union([z.literal(false), positive]).default(false),
+  rotateDegrees: z.union([z.literal(false), positive.max(180)]).default(false),
 });
 
 const task = z.strictObject({
@@ -78,7 +80,7 @@ const task = z.strictObject({
 });
 
 const study = z.strictObject({
-  name: z.string().regex(/^[\w.-]+$/, "letters, digits, dots, dashes and underscores only"),
+  name: z.string().regex(/^(?!\.+$)[\w.-]+$/, "letters, digits, dots, dashes and underscores only, and not dots alone"),
   title: z.string().optional(),
   inits: z.array(z.string().min(1)).min(1),
   /** Every other init is compared with this one. */
@@ -115,11 +117,13 @@ export function parseStudy(text: string, source = "study"): StudyConfig {
   const config = checked.data;
   if (config.baseline !== undefined && !config.inits.includes(config.baseline)) throw new ConfigError(`${source}: baseline "${config.baseline}" is not among inits (${config.inits.join(", ")}).`);
   if (new Set(config.inits).size !== config.inits.length) throw new ConfigError(`${source}: inits names one twice.`);
-  for (const [name, { model: kind, loss, size, batch, accumulate }] of Object.entries(config.tasks)) {
+  for (const [name, { model: kind, loss, size, batch, accumulate, tenCrop, optimizer }] of Object.entries(config.tasks)) {
     const masks = loss === "dice" || loss === "bce+dice";
     if (kind.kind === "unet" && loss === "cross-entropy") throw new ConfigError(`${source}: tasks.${name}: a U-Net draws masks; its loss is bce, dice or bce+dice.`);
     if (kind.kind === "resnet" && masks) throw new ConfigError(`${source}: tasks.${name}: ${loss} compares masks; a classifier's loss is cross-entropy or bce.`);
     if (batch % accumulate) throw new ConfigError(`${source}: tasks.${name}: accumulate ${accumulate} does not cut a batch of ${batch} into equal parts.`);
+    if (kind.kind === "unet" && tenCrop) throw new ConfigError(`${source}: tasks.${name}: tenCrop averages the classes of ten crops; a U-Net's masks have none.`);
+    if (optimizer.nesterov && (optimizer.kind !== "sgd" || optimizer.momentum === 0)) throw new ConfigError(`${source}: tasks.${name}: nesterov is of sgd with momentum.`);
     if (kind.kind === "unet" && size % 32) throw new ConfigError(`${source}: tasks.${name}: a U-Net's size must be a multiple of 32, not ${size}.`);
   }
   return config;

@@ -296,8 +296,8 @@ withDevice("runStudy", (device) => {
 
   it("refuses weights of another depth", async () => {
     const deep = config.tasks.corner as StudyConfig["tasks"][string];
-    const other = { ...config, inits: ["pretrained"], baseline: undefined, tasks: { corner: { ...deep, model: { ...deep.model, depth: 34 as const } } } };
-    await expect(study(other, memoryStore())).rejects.toThrowErrorMatchingInlineSnapshot(`[ConfigError: pretrained: these weights are of a ResNet-18, the task's model is a ResNet-34. Set model.depth: 18.]`);
+    const other = { ...config, inits: ["random", "pretrained"], baseline: undefined, tasks: { corner: { ...deep, model: { ...deep.model, depth: 34 as const } } } };
+    await expect(study(other, memoryStore(), { listener: () => { throw new Error("it began"); } })).rejects.toThrowErrorMatchingInlineSnapshot(`[ConfigError: pretrained: these weights are of a ResNet-18, the task's model is a ResNet-34. Set model.depth: 18.]`);
   });
 
   it("refuses weights that were trained with another stride", async () => {

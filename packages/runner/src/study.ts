@@ -6,6 +6,7 @@ import { CheckpointError, ConfigError, RoentgenError } from "@roentgen/core";
 import type { Dataset } from "@roentgen/data";
 import type { Device } from "@roentgen/gpu";
 import { collectTasks, type OpenTask, type Winners } from "@roentgen/tensor";
+import { checkWeights } from "./build-model.ts";
 import type { StudyConfig } from "./config.ts";
 import type { Listener } from "./events.ts";
 import { type InitSource, oneAtATime, sourceOf } from "./inits.ts";
@@ -40,6 +41,8 @@ export interface StudyOptions {
   readonly predictions?: (predictions: Predictions) => void;
   /** Seconds of work that a kill may cost: a trial's state is written when the last is older. More where writing takes over a twentieth of that. Default: 30. */
   readonly checkpointSeconds?: number;
+  /** Name of the report's two files, without their endings. Default: report. */
+  readonly reportName?: string;
   /** Whether to keep each trial's best weights as safetensors. */
   readonly keepModels?: boolean;
   /** Train again what is finished in the store with another configuration, other data or other weights, in place of refusing to. */
@@ -55,13 +58,14 @@ const never = new AbortController().signal;
 
 /** Runs a study to its end and returns its report, which is also in the store (report.json, report.html, models/). */
 export async function runStudy(options: StudyOptions): Promise<Report> {
-  const { config, device, store, environment, signal = never, listener = () => undefined } = options;
+  const { config, device, store, environment, signal = never, listener = () => undefined, reportName = "report" } = options;
   for (const name of config.inits) sourceOf(options.inits, name);
   const initOf = oneAtATime(options.inits);
   const unavailable: Record<string, string> = {};
   for (const name of config.inits) {
     const init = await initOf(name);
     if (init.kind === "unavailable") unavailable[name] = init.reason;
+    for (const { model } of Object.values(config.tasks)) checkWeights(model, init, name);
   }
   if (config.inits.every((name) => name in unavailable)) {
     throw new CheckpointError(`study "${config.name}": none of its initialisations can be had. ${Object.entries(unavailable).map(([name, reason]) => `${name}: ${reason}`).join("; ")}.`);
@@ -103,10 +107,10 @@ export async function runStudy(options: StudyOptions): Promise<Report> {
     if (!result) throw new StudyInterrupted(`study "${config.name}" was interrupted in ${p.name}; its state is saved. Run the same command again to go on.`);
     results.set(p.name, result);
     listener({ kind: "result", trial: p.name, result });
-    await writeReport(store, report());
+    await writeReport(store, reportName, report());
   }
   const final = report();
-  await writeReport(store, final);
+  await writeReport(store, reportName, final);
   return final;
 }
 
@@ -132,7 +136,7 @@ function tasksOf(device: Device, specs: readonly TrialSpec[]): OpenTask[] {
   });
 }
 
-async function writeReport(store: Store, report: Report): Promise<void> {
-  await store.write("report.json", formatReport(report));
-  await store.write("report.html", new TextEncoder().encode(reportHtml(report)));
+async function writeReport(store: Store, name: string, report: Report): Promise<void> {
+  await store.write(`${name}.json`, formatReport(report));
+  await store.write(`${name}.html`, new TextEncoder().encode(reportHtml(report)));
 }

@@ -1,4 +1,4 @@
-import { join, relative, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { openDevice } from "@roentgen/gpu/node";
 import { type Report, reportTable, runStudy } from "@roentgen/runner";
 import { folderStore, lockFolder } from "@roentgen/runner/node";
@@ -6,7 +6,7 @@ import { tuningFor, winnersOf } from "@roentgen/tensor";
 import { environmentOf } from "../environment.ts";
 import { catchInterrupts } from "../interrupts.ts";
 import { showProgress } from "../progress.ts";
-import { datasetsBeside, initsOf, narrowed, readStudy } from "../study-parts.ts";
+import { datasetsBeside, initsOf, narrowed, readStudy, reportNameIn } from "../study-parts.ts";
 import { tuningFiles } from "../tuning-file.ts";
 
 export interface RunOptions {
@@ -26,7 +26,8 @@ export interface RunOptions {
 
 /** `roentgen run`: a study from its file to its report, going on where an earlier run stopped. */
 export async function run(study: string, options: RunOptions): Promise<void> {
-  const config = narrowed(await readStudy(study), options);
+  const whole = await readStudy(study);
+  const config = narrowed(whole, options);
   const folder = resolve(options.out ?? join("runs", config.name));
   const { stderr } = process;
   const progress = showProgress({ stream: stderr, isTerminal: stderr.isTTY === true && process.env.TERM !== "dumb" && !process.env.CI });
@@ -37,6 +38,7 @@ export async function run(study: string, options: RunOptions): Promise<void> {
     process.exit(code);
   });
   const unlock = await lockFolder(folder);
+  const reportName = await reportNameIn(folder, whole, config);
   const device = await openDevice({ adapter: options.adapter, native: options.native, budgetBytes: options.memory ?? config.memoryBudget }).catch(async (error: unknown) => {
     await unlock();
     throw error;
@@ -44,7 +46,7 @@ export async function run(study: string, options: RunOptions): Promise<void> {
   try {
     tell(`${config.title ?? config.name}, on ${device.info.description || device.info.device}${device.info.software ? " (software)" : ""}${options.native ? ", native" : ""}; results in ${shown(folder)}`);
     const report = await runStudy({
-      config, device,
+      config, device, reportName,
       replace: options.replace === true,
       datasets: datasetsBeside(study),
       inits,
@@ -57,7 +59,7 @@ export async function run(study: string, options: RunOptions): Promise<void> {
       environment: await environmentOf(device.info),
     });
     progress.stop();
-    print(report, folder, options.json === true);
+    print(report, join(folder, reportName), options.json === true);
   } catch (error) {
     progress.stop();
     throw interrupts.exitCode !== undefined && error instanceof Error && error.name === "StudyInterrupted" ? Object.assign(error, { exitCode: interrupts.exitCode }) : error;
@@ -68,11 +70,12 @@ export async function run(study: string, options: RunOptions): Promise<void> {
   }
 }
 
-function print(report: Report, folder: string, json: boolean): void {
-  const page = join(folder, "report.html");
+/** @param path  of the report's files, without their endings */
+function print(report: Report, path: string, json: boolean): void {
+  const page = `${path}.html`;
   if (json) {
     const { config, environment, unavailable, cells, comparisons, seconds } = report;
-    process.stdout.write(`${JSON.stringify({ name: config.name, folder, report: join(folder, "report.json"), page, environment, unavailable, cells, comparisons, seconds }, null, 2)}\n`);
+    process.stdout.write(`${JSON.stringify({ name: config.name, folder: dirname(path), report: `${path}.json`, page, environment, unavailable, cells, comparisons, seconds }, null, 2)}\n`);
   } else process.stdout.write(`\n${reportTable(report)}\n\nReport: ${shown(page)}\n`);
 }
 
