@@ -17,7 +17,8 @@ export interface CeilingSample {
   readonly perSecond: number;
 }
 
-export interface Ceilings {
+/** What a device reaches at its best. */
+export interface CeilingFigures {
   /** Multiply-adds in f32, two operations each, in 10^9 a second. */
   readonly gflopPerSecond: number;
   /** The same in f16; null without shader-f16. */
@@ -28,9 +29,18 @@ export interface Ceilings {
   readonly cachedGigabytesPerSecond: number;
   /** What a dispatch costs that does nothing. */
   readonly launchMs: number;
+}
+
+export interface Ceilings extends CeilingFigures {
   readonly samples: { readonly f32: readonly CeilingSample[]; readonly f16: readonly CeilingSample[]; readonly copy: readonly CeilingSample[] };
   /** What is implausible among the samples, in words. */
   readonly doubts: readonly string[];
+}
+
+/** The best of several measurements. */
+export interface RepeatedCeilings extends Ceilings {
+  /** What each of them found, in their order: where nothing else runs they agree. */
+  readonly rounds: readonly CeilingFigures[];
 }
 
 /** Operations of one invocation in a round of each kernel: 32 chains, of four or two steps. */
@@ -50,15 +60,42 @@ export async function measureCeilings(device: Device): Promise<Ceilings> {
   const copies = await copied(device);
   const launchMs = await empty(device);
   device.trim();
-  return {
-    gflopPerSecond: best(f32) / 1e9,
-    halfGflopPerSecond: f16.length > 0 ? best(f16) / 1e9 : null,
-    gigabytesPerSecond: (copies.at(-1)?.perSecond ?? 0) / 1e9,
-    cachedGigabytesPerSecond: best(copies) / 1e9,
-    launchMs,
-    samples: { f32, f16, copy: copies },
-    doubts: [...doubtsOf("f32 multiply-add", f32), ...doubtsOf("f16 multiply-add", f16), ...doubtsOf("copy", copies), ...smallCopy(copies.at(-1)?.amount ?? 0)],
+  return ceilingsOf({ f32, f16, copy: copies }, launchMs);
+}
+
+const ceilingsOf = (samples: Ceilings["samples"], launchMs: number): Ceilings => ({
+  gflopPerSecond: best(samples.f32) / 1e9,
+  halfGflopPerSecond: samples.f16.length > 0 ? best(samples.f16) / 1e9 : null,
+  gigabytesPerSecond: (samples.copy.at(-1)?.perSecond ?? 0) / 1e9,
+  cachedGigabytesPerSecond: best(samples.copy) / 1e9,
+  launchMs,
+  samples,
+  doubts: [...doubtsOf("f32 multiply-add", samples.f32), ...doubtsOf("f16 multiply-add", samples.f16), ...doubtsOf("copy", samples.copy), ...smallCopy(samples.copy.at(-1)?.amount ?? 0)],
+});
+
+/** The best of each figure over several measurements, since other work on the machine only ever takes away. Doubts say where they disagree. */
+export function bestCeilings(measured: readonly Ceilings[]): RepeatedCeilings {
+  const fastest = (of: (samples: Ceilings["samples"]) => readonly CeilingSample[]) => measured.map(({ samples }) => of(samples)).reduce((a, b) => (best(b) > best(a) ? b : a));
+  const sizes = new Map<number, CeilingSample>();
+  for (const sample of measured.flatMap(({ samples }) => samples.copy)) if (sample.perSecond >= (sizes.get(sample.amount)?.perSecond ?? 0)) sizes.set(sample.amount, sample);
+  const samples = { f32: fastest((s) => s.f32), f16: fastest((s) => s.f16), copy: [...sizes.values()].sort((a, b) => a.amount - b.amount) };
+  const found = ceilingsOf(samples, Math.min(...measured.map((c) => c.launchMs)));
+  const rounds = measured.map(({ samples: _, doubts: __, ...figures }): CeilingFigures => figures);
+  return { ...found, rounds, doubts: [...found.doubts, ...disagreements(rounds)] };
+}
+
+/** Figures further apart than this share are doubted. */
+const apart = 0.15;
+
+function disagreements(rounds: readonly CeilingFigures[]): string[] {
+  const differ = (what: string, unit: string, digits: number, of: (figures: CeilingFigures) => number | null) => {
+    const found = rounds.map(of).filter((figure) => figure !== null);
+    return Math.max(...found) > (1 + apart) * Math.min(...found) ? [`${what}: ${found.map((figure) => figure.toFixed(digits)).join(", then ")} ${unit}`] : [];
   };
+  return [
+    ...differ("f32 multiply-add", "GFLOP/s", 1, (c) => c.gflopPerSecond), ...differ("f16 multiply-add", "GFLOP/s", 1, (c) => c.halfGflopPerSecond),
+    ...differ("copy", "GB/s", 1, (c) => c.gigabytesPerSecond), ...differ("empty dispatch", "ms", 4, (c) => c.launchMs),
+  ];
 }
 
 const best = (samples: readonly CeilingSample[]): number => Math.max(0, ...samples.map((s) => s.perSecond));

@@ -2,7 +2,7 @@ export { type BarrierProbe, barriersAreCostly, probeBarriers } from "./barriers.
 export { alignTo, Buffer, partAlignment } from "./buffer.ts";
 export { Device, type DeviceOptions, type LaunchOptions, nullDevice, type Recording } from "./device.ts";
 export type { DeviceInfo } from "./device-info.ts";
-export { type Ceilings, type CeilingSample, measureCeilings } from "./ceilings.ts";
+export { bestCeilings, type CeilingFigures, type Ceilings, type CeilingSample, measureCeilings, type RepeatedCeilings } from "./ceilings.ts";
 export { type Dispatch, flatGrid, type Grid, maxGroups } from "./dispatch.ts";
 export { readableBytes } from "./failure.ts";
 export { imageRow, type ImageSize, imageSize } from "./images.ts";

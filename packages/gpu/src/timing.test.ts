@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { doubtsOf } from "./ceilings.ts";
+import { bestCeilings, type Ceilings, doubtsOf } from "./ceilings.ts";
 import { lengthen, stepOf } from "./timing.ts";
 
 it.each([
@@ -33,5 +33,29 @@ describe("a ceiling", () => {
       "copy: 2.0e+6 took less time (0.500 ms) than 1.0e+6 (1.000 ms)",
       "copy: 4.0e+6 took no time by this clock",
     ]);
+  });
+
+  const round = (gflopPerSecond: number, copies: readonly (readonly [mebibytes: number, gigabytesPerSecond: number])[], launchMs: number): Ceilings => {
+    const f32 = [sample(1e9, 1e9 / (gflopPerSecond * 1e9))];
+    const copy = copies.map(([n, perSecond]) => sample(n * 2 ** 20, (n * 2 ** 20) / (perSecond * 1e9)));
+    const speeds = copies.map(([, speed]) => speed);
+    return { gflopPerSecond, halfGflopPerSecond: null, gigabytesPerSecond: speeds.at(-1) ?? 0, cachedGigabytesPerSecond: Math.max(...speeds), launchMs, samples: { f32, f16: [], copy }, doubts: [] };
+  };
+
+  it("measured twice is the better of each figure and of each size", () => {
+    const best = bestCeilings([round(100, [[1, 30], [64, 9]], 0.05), round(95, [[1, 28], [64, 10]], 0.048)]);
+    expect(best.gflopPerSecond).toBeCloseTo(100, 9);
+    expect(best.gigabytesPerSecond).toBeCloseTo(10, 9);
+    expect(best.cachedGigabytesPerSecond).toBeCloseTo(30, 9);
+    expect(best).toMatchObject({ launchMs: 0.048, halfGflopPerSecond: null, doubts: [] });
+    expect(best.samples.copy.map((s) => [s.amount / 2 ** 20, Math.round(s.perSecond / 1e9)])).toEqual([[1, 30], [64, 10]]);
+    expect(best.rounds.map((r) => r.gflopPerSecond)).toEqual([100, 95]);
+  });
+
+  it("is doubted where two measurements are further apart than 15 %", () => {
+    expect(bestCeilings([round(59.8, [[64, 21.9]], 0.05), round(154, [[64, 7]], 0.08)]).doubts).toEqual([
+      "f32 multiply-add: 59.8, then 154.0 GFLOP/s", "copy: 21.9, then 7.0 GB/s", "empty dispatch: 0.0500, then 0.0800 ms",
+    ]);
+    expect(bestCeilings([round(100, [[64, 10]], 0.05), round(114, [[64, 11.4]], 0.05)]).doubts).toEqual([]);
   });
 });

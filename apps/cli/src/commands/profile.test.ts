@@ -1,4 +1,4 @@
-import type { Ceilings, DispatchTiming, Profile } from "@roentgen/gpu";
+import type { DispatchTiming, Profile, RepeatedCeilings } from "@roentgen/gpu";
 import { compareProfiles, profileReport } from "@roentgen/runner";
 import { describe, expect, it } from "vitest";
 import { formatProfile, profileModel } from "./profile.ts";
@@ -7,7 +7,7 @@ const dispatch = (label: string, timeMs: number, flops: number): DispatchTiming 
   label, kernel: label.split(" ").at(-1) ?? "", grid: [4, 2, 1], startMs: 0, timeMs, leastMs: timeMs, mostMs: timeMs, encodeStartMs: 0, encodeMs: 0, inARow: 1, requires: [],
   flops, bytes: 2e6, mostBytes: 2e6, gflopPerSecond: flops / timeMs / 1e6, gigabytesPerSecond: 2 / timeMs,
 });
-const ceilings: Ceilings = { gflopPerSecond: 3, halfGflopPerSecond: null, gigabytesPerSecond: 4, cachedGigabytesPerSecond: 4, launchMs: 0.05, samples: { f32: [], f16: [], copy: [] }, doubts: [] };
+const ceilings: RepeatedCeilings = { gflopPerSecond: 3, halfGflopPerSecond: null, gigabytesPerSecond: 4, cachedGigabytesPerSecond: 4, launchMs: 0.05, samples: { f32: [], f16: [], copy: [] }, rounds: [], doubts: [] };
 const reportOf = (dispatches: readonly DispatchTiming[]) => {
   const totalMs = dispatches.reduce((sum, d) => sum + d.timeMs, 0);
   const profile: Profile = { plan: "train", repeats: 5, method: "pass", quantumNs: 1, runs: 9, dispatches, totalMs, plain: { encodeMs: 0.1, submitMs: 0.2, wallMs: totalMs + 1 }, memory: { slots: [], tenants: [], persistent: [], bytes: 0, peakLiveBytes: 0 } };
@@ -24,7 +24,7 @@ describe("roentgen profile", () => {
       Median of 5, by GPU timestamps, one pass for each dispatch, in steps of 1 ns.
       ceilings: 3.0 GFLOP/s in f32, 4.0 GB/s copied, 0.050 ms for an empty dispatch
       3 dispatches, 32.000 ms on the device, 125.0 images/s without gaps; the ceilings allow 6.500 ms
-      a plain run takes 33.000 ms: 0.100 to encode, 0.200 to submit
+      a plain run takes 33.000 ms: 0.100 to encode, 0.200 to submit; 33.000 to 33.000 over all plain runs
 
       By phase
       phase     dispatches      ms   share  GFLOP/s  GB/s  of roof  bound

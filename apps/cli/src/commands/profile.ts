@@ -1,9 +1,10 @@
 import { readFile, stat } from "node:fs/promises";
+import { availableParallelism, loadavg, platform } from "node:os";
 import { ConfigError } from "@roentgen/core";
 import { writeText } from "@roentgen/core/node";
 import { openDevice } from "@roentgen/gpu/node";
 import {
-  adapterName, ceilingText, chromeTrace, compareProfiles, type Comparison, comparisonTables, methodText, mostProfileBytes, parseProfile, profileHtml, type ProfileProgress, type ProfileReport, profileTables, profileWorkload, regressions, type Table, titleOf,
+  adapterName, ceilingText, chromeTrace, compareProfiles, type Comparison, comparisonTables, loadText, methodText, mostProfileBytes, parseProfile, profileHtml, type ProfileProgress, type ProfileReport, profileTables, profileWorkload, regressions, type Table, titleOf,
 } from "@roentgen/runner";
 import { tuningIdentity, useTuning, winnersOf } from "@roentgen/tensor";
 import { exitCodes } from "../failure.ts";
@@ -41,7 +42,7 @@ export async function profileModel(model: string, options: ProfileOptions): Prom
   try {
     const tuning = await readTuning(tuningIdentity(device.info));
     if (tuning) useTuning(device, winnersOf(tuning));
-    const report = await profileWorkload(device, { model, train, batch, size, precision }, { roentgen: version, runtime: `Node ${process.version}`, repeats, onProgress: (stage, done, total) => progress.show(stages[stage], done, total) });
+    const report = await profileWorkload(device, { model, train, batch, size, precision }, { roentgen: version, runtime: `Node ${process.version}`, repeats, ...(machine ? { machine } : {}), onProgress: (stage, done, total) => progress.show(stages[stage], done, total) });
     progress.end();
     const comparison = before && compareProfiles(before, report);
     if (options.html !== undefined) await writeText(options.html, profileHtml(report, comparison));
@@ -53,6 +54,9 @@ export async function profileModel(model: string, options: ProfileOptions): Prom
     device.close();
   }
 }
+
+/** Windows has no load average. */
+const machine = platform() === "win32" ? undefined : { cores: availableParallelism(), load: () => loadavg()[0] ?? 0 };
 
 async function readBounded(path: string): Promise<string> {
   const { size } = await stat(path);
@@ -74,6 +78,7 @@ const printed = ({ title, heads, rows }: Table): string =>
 /** A profile for a person at a terminal. */
 export function formatProfile(report: ProfileReport, { top, tuned, comparison }: { readonly top: number; readonly tuned: boolean; readonly comparison: Comparison | null }): string {
   const { adapter, dispatches, totalMs, roofMs, plain, workload, warnings } = report;
+  const load = loadText(report);
   const speed = totalMs > 0 ? `, ${((1000 * workload.batch) / totalMs).toFixed(1)} images/s without gaps` : "";
   const facts = [
     titleOf(workload),
@@ -81,7 +86,8 @@ export function formatProfile(report: ProfileReport, { top, tuned, comparison }:
     methodText(report),
     `ceilings: ${ceilingText(report.ceilings)}`,
     `${dispatches.length} dispatches, ${totalMs.toFixed(3)} ms on the device${speed}; the ceilings allow ${roofMs.toFixed(3)} ms`,
-    `a plain run takes ${plain.wallMs.toFixed(3)} ms: ${plain.encodeMs.toFixed(3)} to encode, ${plain.submitMs.toFixed(3)} to submit`,
+    `a plain run takes ${plain.wallMs.toFixed(3)} ms: ${plain.encodeMs.toFixed(3)} to encode, ${plain.submitMs.toFixed(3)} to submit; ${plain.leastMs.toFixed(3)} to ${plain.mostMs.toFixed(3)} over all plain runs`,
+    ...(load === null ? [] : [load]),
   ];
   const found = warnings.flatMap(({ what, lookAt }) => [`! ${what}`, ...lookAt.map((place) => `    ${place}`)]);
   const compared = comparison ? [...comparison.differences.map((text) => `! not the same ${text}`), ...comparisonTables(comparison, top).map(printed)] : [];

@@ -5,7 +5,7 @@ import { pageOf } from "../report/page.ts";
 import type { Comparison } from "./compare.ts";
 import { flame, type FlameBox } from "./flame.ts";
 import { memoryCharts } from "./memory-chart.ts";
-import { adapterName, methodText, type ProfileReport, titleOf } from "./profile-report.ts";
+import { adapterName, loadText, methodText, type ProfileReport, titleOf } from "./profile-report.ts";
 import { bandwidthChart, boundColour, rooflineChart } from "./roofline.ts";
 import { ceilingTable, ceilingText, comparisonTables, percent, profileTables, type Table } from "./tables.ts";
 
@@ -26,7 +26,7 @@ export function profileHtml(report: ProfileReport, comparison: Comparison | null
     rules: ownStyle,
     byline: html`${report.dispatches.length} dispatches on ${adapterName(adapter)}${adapter.software ? ", a software adapter" : ""}. ${methodText(report)} roentgen ${report.roentgen}.`,
     main: html`<dl class="figures"><dt>On the device</dt><dd>${totalMs.toFixed(2)} ms, ${imagesPerSecond(workload.batch, totalMs)} images/s without gaps</dd>
-<dt>A plain run</dt><dd>${plain.wallMs.toFixed(2)} ms, of which the host encodes ${plain.encodeMs.toFixed(3)} ms (${((1000 * plain.encodeMs) / Math.max(1, report.dispatches.length)).toFixed(2)} µs a dispatch) and submits ${plain.submitMs.toFixed(3)} ms</dd>
+<dt>A plain run</dt><dd>${plain.wallMs.toFixed(2)} ms, of which the host encodes ${plain.encodeMs.toFixed(3)} ms (${((1000 * plain.encodeMs) / Math.max(1, report.dispatches.length)).toFixed(2)} µs a dispatch) and submits ${plain.submitMs.toFixed(3)} ms; ${plain.leastMs.toFixed(2)} to ${plain.mostMs.toFixed(2)} ms over all plain runs</dd>
 <dt>The ceilings allow</dt><dd>${roofMs.toFixed(2)} ms: the step reaches ${percent(totalMs > 0 ? roofMs / totalMs : 0)} of them</dd>
 <dt>Ceilings, measured here</dt><dd>${ceilingText(report.ceilings)}</dd></dl>
 ${warningList(report)}
@@ -42,7 +42,8 @@ ${profileTables(report, mostRows).map((table, i) => (i < 3 ? tableHtml(table) : 
 <details><summary>How the ceilings were found</summary>${tableHtml(ceilingTable(report))}</details>
 <h2>Environment</h2>
 <dl><dt>Adapter</dt><dd>${adapterName(adapter)}</dd><dt>Vendor, architecture, device</dt><dd>${[adapter.vendor, adapter.architecture, adapter.device].map((part) => part || "–").join(", ")}</dd>
-<dt>Kind</dt><dd>${adapter.software ? "software: computes on the processor" : "GPU"}</dd><dt>Dawn toggles</dt><dd>${adapter.toggles.join(", ") || "none"}</dd><dt>Runtime</dt><dd>${report.runtime}</dd></dl>`,
+<dt>Kind</dt><dd>${adapter.software ? "software: computes on the processor" : "GPU"}</dd><dt>Dawn toggles</dt><dd>${adapter.toggles.join(", ") || "none"}</dd><dt>Runtime</dt><dd>${report.runtime}</dd>
+<dt>Load</dt><dd>${loadText(report) ?? "not known here"}</dd></dl>`,
   });
 }
 

@@ -1,7 +1,7 @@
 // A profile as a document: what was run on what, every dispatch with its verdict, groups, warnings, memory. Tables, pages, traces
 // and comparisons are drawn from it alone; `roentgen profile --json` prints it.
 
-import type { Ceilings, DeviceInfo, Profile } from "@roentgen/gpu";
+import type { DeviceInfo, PlainRun, Profile, RepeatedCeilings } from "@roentgen/gpu";
 import type { Precision } from "@roentgen/nn";
 import { type Group, groupBy, judge, type JudgedDispatch } from "./judge.ts";
 import { type Warning, warningsOf } from "./warnings.ts";
@@ -20,14 +20,25 @@ export interface Workload {
 
 export type ProfiledAdapter = Pick<DeviceInfo, "vendor" | "architecture" | "device" | "description" | "software" | "toggles" | "platform">;
 
-export interface ProfileReport extends Omit<Profile, "dispatches"> {
+/** The machine while it was profiled. */
+export interface Machine {
+  readonly cores: number;
+  /** Load average of the last minute, when the profile began and ended. */
+  readonly load: { readonly start: number; readonly end: number };
+}
+
+export interface ProfileReport extends Omit<Profile, "dispatches" | "plain"> {
   readonly format: "roentgen profile 1";
   readonly roentgen: string;
   /** "Node v20.20.2", or a browser's own description. */
   readonly runtime: string;
   readonly workload: Workload;
   readonly adapter: ProfiledAdapter;
-  readonly ceilings: Ceilings;
+  /** Null where it cannot be known, as in a tab. */
+  readonly machine: Machine | null;
+  /** Medians, and the shortest and the longest of all plain runs, before and after the dispatches were timed. */
+  readonly plain: PlainRun & { readonly leastMs: number; readonly mostMs: number };
+  readonly ceilings: RepeatedCeilings;
   readonly dispatches: readonly JudgedDispatch[];
   /** The sum of what the ceilings allow. */
   readonly roofMs: number;
@@ -38,15 +49,26 @@ export interface ProfileReport extends Omit<Profile, "dispatches"> {
   readonly warnings: readonly Warning[];
 }
 
-export function profileReport(profile: Profile, ceilings: Ceilings, about: Pick<ProfileReport, "roentgen" | "runtime" | "workload"> & { readonly adapter: ProfiledAdapter }): ProfileReport {
-  const { vendor, architecture, device, description, software, toggles, platform } = about.adapter;
+export interface AboutProfile extends Pick<ProfileReport, "roentgen" | "runtime" | "workload"> {
+  readonly adapter: ProfiledAdapter;
+  readonly machine?: Machine;
+  /** Milliseconds of plain runs around the profile. */
+  readonly walls?: readonly number[];
+}
+
+export function profileReport(profile: Profile, ceilings: RepeatedCeilings, { walls = [], machine, adapter, roentgen, runtime, workload }: AboutProfile): ProfileReport {
+  const { vendor, architecture, device, description, software, toggles, platform } = adapter;
   const dispatches = profile.dispatches.map((d) => judge(d, ceilings));
   const kernels = groupBy(dispatches, (d) => d.kernel);
+  const all = [profile.plain.wallMs, ...walls];
+  const plain = { ...profile.plain, leastMs: Math.min(...all), mostMs: Math.max(...all) };
   return {
     format: "roentgen profile 1",
-    ...about,
+    roentgen, runtime, workload,
     adapter: { vendor, architecture, device, description, software, toggles, platform },
+    machine: machine ?? null,
     ...profile,
+    plain,
     ceilings,
     dispatches,
     roofMs: dispatches.reduce((sum, d) => sum + d.roofMs, 0),
@@ -54,7 +76,7 @@ export function profileReport(profile: Profile, ceilings: Ceilings, about: Pick<
     ops: groupBy(dispatches, (d) => d.op),
     layers: groupBy(dispatches, (d) => d.layer),
     kernels,
-    warnings: warningsOf({ ...profile, dispatches }, kernels, ceilings, software),
+    warnings: warningsOf({ ...profile, plain, dispatches, machine: machine ?? null }, kernels, ceilings, software),
   };
 }
 
@@ -73,3 +95,7 @@ export function methodText({ method, quantumNs, repeats, dispatches }: Pick<Prof
   const most = Math.max(1, ...dispatches.map((d) => d.inARow));
   return `Median of ${repeats}, by ${how}, in steps of ${step}.${most > 1 ? ` So coarse a clock times rows: each dispatch ran up to ${most} times in a row, with warm caches.` : ""}`;
 }
+
+/** How busy the machine was, in a phrase; null where that is not known. */
+export const loadText = ({ machine }: Pick<ProfileReport, "machine">): string | null =>
+  machine && `load average ${machine.load.start.toFixed(1)} before and ${machine.load.end.toFixed(1)} after, on ${machine.cores} cores`;

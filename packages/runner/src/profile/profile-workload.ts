@@ -2,7 +2,7 @@
 // ceilings and times every dispatch. Runs in Node and in a tab.
 
 import { ConfigError, Rng } from "@roentgen/core";
-import { type Device, measureCeilings, type TimingOptions } from "@roentgen/gpu";
+import { bestCeilings, type Ceilings, type Device, measureCeilings, type Profile, type TimingOptions } from "@roentgen/gpu";
 import { modelNamed, UNet } from "@roentgen/models";
 import { Adam, dispose, LossScale, materialize, type Module, Pass } from "@roentgen/nn";
 import { backward, bceWithLogits, crossEntropy, type InputData, noGrad, record, spec, type Step, type Tensor } from "@roentgen/tensor";
@@ -15,6 +15,8 @@ export interface ProfileOptions extends Pick<TimingOptions, "repeats" | "method"
   /** Version of roentgen, and what it runs in: for the report. */
   readonly roentgen: string;
   readonly runtime: string;
+  /** How busy the machine is, where that can be known: its cores, and its load average now. */
+  readonly machine?: { readonly cores: number; readonly load: () => number };
   readonly onProgress?: ProfileProgress;
 }
 
@@ -23,24 +25,50 @@ export interface ProfileOptions extends Pick<TimingOptions, "repeats" | "method"
  *
  * Throws ConfigError for an unknown model or a size that it does not take, OutOfMemoryError for one that does not fit.
  */
-export async function profileWorkload(device: Device, workload: Workload, { roentgen, runtime, repeats = 5, method, onProgress = () => undefined }: ProfileOptions): Promise<ProfileReport> {
+export async function profileWorkload(device: Device, workload: Workload, { roentgen, runtime, machine, repeats = 5, method, onProgress = () => undefined }: ProfileOptions): Promise<ProfileReport> {
+  const loadAtStart = machine?.load() ?? 0;
   onProgress("record", 0, 1);
   const recorded = recordWorkload(device, workload);
   const { step, inputs } = recorded;
-  try {
-    // Before the plan has its memory: these buffers are large.
+  const walls: number[] = [];
+  const plainRuns = async () => {
+    for (let i = 0; i < Math.min(repeats, mostPlainRuns); i++) walls.push(await wallOf(device, step, inputs));
+  };
+  // While the plan has no memory: these buffers are large.
+  const ceilings = async () => {
     onProgress("ceilings", 0, 1);
-    const ceilings = await measureCeilings(device);
+    return measureCeilings(device);
+  };
+  const measured: Ceilings[] = [];
+  let profile: Profile;
+  try {
+    measured.push(await ceilings());
     await step.build((done, total) => onProgress("compile", done, total));
     // Once as usual, so that what is timed works on real values, with warm caches.
     step.run(...inputs);
     await device.idle();
     onProgress("time", 0, repeats);
-    const profile = await device.profile(step.plan, { repeats, inputs, ...(method ? { method } : {}), onRound: (done, total) => onProgress("time", done, total) });
-    return profileReport(profile, ceilings, { roentgen, runtime, workload, adapter: device.info });
+    await plainRuns();
+    profile = await device.profile(step.plan, { repeats, inputs, ...(method ? { method } : {}), onRound: (done, total) => onProgress("time", done, total) });
+    await plainRuns();
   } finally {
     recorded.dispose();
   }
+  measured.push(await ceilings());
+  return profileReport(profile, bestCeilings(measured), {
+    roentgen, runtime, workload, adapter: device.info, walls, ...(machine ? { machine: { cores: machine.cores, load: { start: loadAtStart, end: machine.load() } } } : {}),
+  });
+}
+
+/** Plain runs before the dispatches are timed, and as many after: they say whether the machine was the same all along. */
+const mostPlainRuns = 2;
+
+/** Milliseconds of a run as any user's, with its inputs written. */
+async function wallOf(device: Device, step: Step<unknown>, inputs: readonly InputData[]): Promise<number> {
+  const began = performance.now();
+  step.run(...inputs);
+  await device.idle();
+  return performance.now() - began;
 }
 
 export interface RecordedWorkload {

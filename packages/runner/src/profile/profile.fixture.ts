@@ -1,11 +1,12 @@
 // A profile small enough to work out by hand: a device of 100 GFLOP/s and 10 GB/s whose empty dispatch takes 0.1 ms.
 
-import type { Ceilings, DispatchTiming, Profile } from "@roentgen/gpu";
-import { profileReport, type ProfileReport } from "./profile-report.ts";
+import type { DispatchTiming, Profile, RepeatedCeilings } from "@roentgen/gpu";
+import { type AboutProfile, profileReport, type ProfileReport } from "./profile-report.ts";
 
-export const ceilings: Ceilings = {
+export const ceilings: RepeatedCeilings = {
   gflopPerSecond: 100, halfGflopPerSecond: 200, gigabytesPerSecond: 10, cachedGigabytesPerSecond: 20, launchMs: 0.1,
   samples: { f32: [{ amount: 1e9, timeMs: 10, perSecond: 1e11 }], f16: [{ amount: 1e9, timeMs: 5, perSecond: 2e11 }], copy: [{ amount: 2 ** 20, timeMs: 0.1, perSecond: 2e10 }, { amount: 2 ** 27, timeMs: 27, perSecond: 1e10 }] },
+  rounds: [],
   doubts: [],
 };
 
@@ -37,5 +38,5 @@ export const profile: Profile = {
 
 export const adapter = { vendor: "mesa", architecture: "", device: "llvmpipe", description: "llvmpipe <16>", software: true, toggles: ["-timestamp_quantization"], platform: "node" } as const;
 
-export const report = (of: Profile = profile): ProfileReport =>
-  profileReport(of, ceilings, { roentgen: "0.1.0", runtime: "Node v20", adapter, workload: { model: "resnet18", train: true, batch: 4, size: 64 } });
+export const report = (of: Profile = profile, more: Pick<AboutProfile, "machine" | "walls"> = {}): ProfileReport =>
+  profileReport(of, ceilings, { roentgen: "0.1.0", runtime: "Node v20", adapter, workload: { model: "resnet18", train: true, batch: 4, size: 64 }, ...more });

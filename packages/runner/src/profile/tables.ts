@@ -68,9 +68,15 @@ export function ceilingTable({ ceilings: { samples } }: Pick<ProfileReport, "cei
 }
 
 /** The ceilings in one line. */
-export function ceilingText({ gflopPerSecond, halfGflopPerSecond, gigabytesPerSecond, cachedGigabytesPerSecond, launchMs }: ProfileReport["ceilings"]): string {
+export function ceilingText({ gflopPerSecond, halfGflopPerSecond, gigabytesPerSecond, cachedGigabytesPerSecond, launchMs, rounds }: ProfileReport["ceilings"]): string {
   const cached = cachedGigabytesPerSecond > 1.05 * gigabytesPerSecond ? ` (${cachedGigabytesPerSecond.toFixed(1)} in cache)` : "";
-  return `${gflopPerSecond.toFixed(1)} GFLOP/s in f32${halfGflopPerSecond === null ? "" : `, ${halfGflopPerSecond.toFixed(1)} in f16`}, ${gigabytesPerSecond.toFixed(1)} GB/s copied${cached}, ${ms(launchMs)} ms for an empty dispatch`;
+  return `${gflopPerSecond.toFixed(1)} GFLOP/s in f32${halfGflopPerSecond === null ? "" : `, ${halfGflopPerSecond.toFixed(1)} in f16`}, ${gigabytesPerSecond.toFixed(1)} GB/s copied${cached}, ${ms(launchMs)} ms for an empty dispatch${rounds.length > 1 ? `; the best of ${rounds.length} measurements, ${apartText(rounds)}` : ""}`;
+}
+
+/** How far measurements of speed are apart: "1 % apart in arithmetic, 4 % in copies". */
+function apartText(rounds: ProfileReport["ceilings"]["rounds"]): string {
+  const apart = (speeds: readonly number[]) => `${(100 * (Math.max(...speeds) / Math.min(...speeds) - 1)).toFixed(0)} %`;
+  return `${apart(rounds.map((c) => c.gflopPerSecond))} apart in arithmetic, ${apart(rounds.map((c) => c.gigabytesPerSecond))} in copies`;
 }
 
 /** Before and after: the whole, then what moved most. */

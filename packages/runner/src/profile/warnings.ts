@@ -1,7 +1,8 @@
 // What a profile gives reason to look at, and where to look: rules over its numbers, in words.
 
-import type { Ceilings, Profile } from "@roentgen/gpu";
+import type { Ceilings } from "@roentgen/gpu";
 import type { Group, JudgedDispatch } from "./judge.ts";
+import type { ProfileReport } from "./profile-report.ts";
 
 export interface Warning {
   /** The kernel it is about; null: the whole. */
@@ -17,7 +18,10 @@ const leastShare = 0.01;
 /** Groups below which a GPU has idle units; a processor has few cores to feed. */
 const fewGroups = { gpu: 256, software: 8 } as const;
 
-type Numbers = Pick<Profile, "plain" | "totalMs"> & { readonly dispatches: readonly JudgedDispatch[] };
+/** Two ways to time the same work may differ by so much. */
+const agree = 1.25;
+
+type Numbers = Pick<ProfileReport, "plain" | "totalMs" | "dispatches" | "machine">;
 
 export function warningsOf(profile: Numbers, kernels: readonly Group[], ceilings: Pick<Ceilings, "launchMs" | "doubts">, software: boolean): Warning[] {
   const low = kernels.filter((k) => k.ofRoof < lowOfRoof && k.share >= leastShare);
@@ -50,13 +54,19 @@ function lookAt({ bound, name }: Group, members: readonly JudgedDispatch[], laun
   return found;
 }
 
-function wholeStep({ plain, totalMs, dispatches }: Numbers): Warning[] {
+function wholeStep({ plain, totalMs, dispatches, machine }: Numbers): Warning[] {
   const found: Warning[] = [];
   const hostMs = plain.encodeMs + plain.submitMs;
   if (totalMs > 0 && hostMs > 0.5 * totalMs) {
     found.push({ kernel: null, what: `the host takes ${hostMs.toFixed(2)} ms to encode and submit what the device does in ${totalMs.toFixed(2)} ms`, lookAt: [`${dispatches.length} dispatches: fewer of them, or a larger batch`] });
   } else if (totalMs > 0 && plain.wallMs > 1.5 * totalMs) {
     found.push({ kernel: null, what: `a plain run takes ${plain.wallMs.toFixed(2)} ms, its dispatches alone ${totalMs.toFixed(2)} ms`, lookAt: ["the time between dispatches: barriers, the driver, or other work on the machine"] });
+  } else if (totalMs > agree * plain.wallMs) {
+    found.push({ kernel: null, what: `dispatches timed one by one take ${totalMs.toFixed(2)} ms together, a plain run ${plain.wallMs.toFixed(2)} ms`, lookAt: ["other work on the machine while they were timed: measure again", "a pass for each dispatch, which a plain run does without: short ones look longer than they are"] });
+  }
+  if (plain.mostMs > agree * plain.leastMs) found.push({ kernel: null, what: `plain runs took ${plain.leastMs.toFixed(2)} to ${plain.mostMs.toFixed(2)} ms`, lookAt: ["other work on the machine, or clocks that rise and fall: measure again"] });
+  if (machine && machine.load.start > machine.cores) {
+    found.push({ kernel: null, what: `the machine was busy: load average ${machine.load.start.toFixed(1)} on ${machine.cores} cores before anything was measured`, lookAt: ["measure again with nothing else running"] });
   }
   const unsteady = dispatches.filter((d) => d.timeMs > 0.02 * totalMs && d.mostMs > 2 * d.leastMs);
   if (unsteady.length > 0) found.push({ kernel: null, what: `${unsteady.length} long dispatches vary by more than twofold between repeats`, lookAt: ["other work on the machine, or clocks that rise and fall; more --repeats"] });
