@@ -29,7 +29,7 @@ describe("warnings", () => {
     ["the host is the slow part", { ...profile, plain: { encodeMs: 9, submitMs: 1, wallMs: 14 } }, /host takes 10.00 ms to encode and submit/],
     ["a plain run takes longer than its dispatches", { ...profile, plain: { encodeMs: 1, submitMs: 1, wallMs: 30 } }, /plain run takes 30.00 ms, its dispatches alone 13.00 ms/],
     ["dispatches take longer one by one than a plain run", { ...profile, plain: { encodeMs: 0.02, submitMs: 0.03, wallMs: 3.4 } }, /one by one take 13.00 ms together, a plain run 3.40 ms/],
-    ["times vary", { ...profile, dispatches: dispatches.map((d) => ({ ...d, mostMs: 3 * d.leastMs })) }, /vary by more than twofold/],
+    ["times vary", { ...profile, dispatches: dispatches.map((d) => ({ ...d, mostMs: 3 * d.leastMs })) }, /^6 long dispatches vary by more than twofold between repeats, fc linear matmul.forward from 4.000 to 12.000 ms$/m],
   ])("say when %s", (_, changed, expected) => {
     expect(report(changed).warnings.map((w) => w.what).join("\n")).toMatch(expected);
   });
@@ -42,9 +42,23 @@ describe("warnings", () => {
     ]);
   });
 
-  it("doubt a roof that dispatches pass", () => {
-    const fast = timing("optimizer optimizer.sgd", 1, 0, 2e7);
-    expect(report({ ...profile, dispatches: [...dispatches, fast], totalMs: 14 }).warnings.at(-1)?.what).toBe("1 long dispatches are faster than their roof, so the roof is too low");
+  it("doubt a roof that dispatches pass, however short they are, and name the one that passes it most", () => {
+    const [reduction, short] = [timing("gradients sum-slices.forward", 1, 0, 2e7), timing("fc linear grad sum-slices.forward", 0.11, 0, 2.4e6, { requires: [] })];
+    const above = (...more: (typeof reduction)[]) => report({ ...profile, dispatches: [...dispatches, ...more], totalMs: 14 }).warnings.at(-1)?.what;
+    expect(above(reduction)).toBe("1 dispatch, 7.1 % of the time, is faster than the roof allows, so the roof is too low: gradients sum-slices.forward reaches 200 % of its memory roof");
+    expect(above(short)).toBe("1 dispatch, 0.8 % of the time, is faster than the roof allows, so the roof is too low: fc linear grad sum-slices.forward reaches 218 % of its memory roof");
+    expect(above(reduction, short)).toContain("2 dispatches, 7.9 % of the time, are faster");
+    // An empty dispatch takes 0.1 ms here.
+    expect(above(timing("a b tiny.forward", 0.05, 0, 10))).not.toContain("faster");
+  });
+
+  it("put what is low and light, and what its kernel's mean hides, into one line", () => {
+    const more = [timing("big conv2d conv2d.tiled.forward", 65, 5e9, 1e6), timing("a b light.forward", 0.6, 0, 10), timing("layer4.1.conv2 conv2d conv2d.lanes.forward", 1, 1e7, 1e5)];
+    const found = report({ ...profile, dispatches: [...dispatches, ...more], totalMs: 80 }).warnings.filter((w) => w.what.includes("below"));
+    expect(found).toEqual([{
+      kernel: null, what: "another 2 dispatches of 2 kernels are below 20 % of the roof, 1.600 ms or 2.0 % of the time together",
+      lookAt: ["the one that loses most: layer4.1.conv2 conv2d conv2d.lanes.forward, 10 % of its compute roof in 1.000 ms"],
+    }]);
   });
 
   it("pass on doubts about the ceilings", () => {

@@ -13,7 +13,7 @@ export interface Warning {
 
 /** Below this share of its roof a kernel is worth a look. */
 export const lowOfRoof = 0.2;
-/** A kernel with less of the whole than this is not. */
+/** A kernel with less of the whole than this is not worth one of its own. */
 const leastShare = 0.01;
 /** Groups below which a GPU has idle units; a processor has few cores to feed. */
 const fewGroups = { gpu: 256, software: 8 } as const;
@@ -31,9 +31,23 @@ export function warningsOf(profile: Numbers, kernels: readonly Group[], ceilings
       what: `${group.name} reaches ${percent(group.ofRoof)} of its ${group.bound} roof and takes ${percent(group.share)} of the time`,
       lookAt: lookAt(group, profile.dispatches.filter((d) => d.kernel === group.name), ceilings.launchMs, software),
     })),
+    ...rest(profile, new Set(low.map((k) => k.name))),
     ...wholeStep(profile),
     ...(ceilings.doubts.length > 0 ? [{ kernel: null, what: "the ceilings are doubtful, and every share of a roof with them", lookAt: [...ceilings.doubts, "measure again with nothing else running"] }] : []),
   ];
+}
+
+/** What is low and not named: kernels of little weight, and dispatches that their kernel's mean hides. */
+function rest({ dispatches, totalMs }: Numbers, named: ReadonlySet<string>): Warning[] {
+  const low = dispatches.filter((d) => d.timeMs > 0 && d.ofRoof < lowOfRoof && !named.has(d.kernel));
+  if (low.length === 0) return [];
+  const worst = most(low, (d) => d.timeMs - d.roofMs);
+  const timeMs = low.reduce((sum, d) => sum + d.timeMs, 0);
+  return [{
+    kernel: null,
+    what: `${named.size > 0 ? "another " : ""}${counted(low.length, "dispatch", "dispatches")} of ${counted(new Set(low.map((d) => d.kernel)).size, "kernel")} ${low.length === 1 ? "is" : "are"} below ${percent(lowOfRoof)} of the roof, ${timeMs.toFixed(3)} ms or ${percent(timeMs / totalMs)} of the time together`,
+    lookAt: [`the one that loses most: ${worst.label}, ${percent(worst.ofRoof)} of its ${worst.bound} roof in ${worst.timeMs.toFixed(3)} ms`],
+  }];
 }
 
 function lookAt({ bound, name }: Group, members: readonly JudgedDispatch[], launchMs: number, software: boolean): string[] {
@@ -69,13 +83,24 @@ function wholeStep({ plain, totalMs, dispatches, machine }: Numbers): Warning[] 
     found.push({ kernel: null, what: `the machine was busy: load average ${machine.load.start.toFixed(1)} on ${machine.cores} cores before anything was measured`, lookAt: ["measure again with nothing else running"] });
   }
   const unsteady = dispatches.filter((d) => d.timeMs > 0.02 * totalMs && d.mostMs > 2 * d.leastMs);
-  if (unsteady.length > 0) found.push({ kernel: null, what: `${unsteady.length} long dispatches vary by more than twofold between repeats`, lookAt: ["other work on the machine, or clocks that rise and fall; more --repeats"] });
-  const above = dispatches.filter((d) => d.timeMs > 0.01 * totalMs && d.ofRoof > 1.2);
+  if (unsteady.length > 0) {
+    const worst = most(unsteady, (d) => d.mostMs - d.leastMs);
+    found.push({ kernel: null, what: `${counted(unsteady.length, "long dispatch", "long dispatches")} ${unsteady.length === 1 ? "varies" : "vary"} by more than twofold between repeats, ${worst.label} from ${worst.leastMs.toFixed(3)} to ${worst.mostMs.toFixed(3)} ms`, lookAt: ["other work on the machine, or clocks that rise and fall; more --repeats"] });
+  }
+  // Short ones too, but those that are held against an empty dispatch: both are next to nothing.
+  const above = dispatches.filter((d) => d.ofRoof > 1.2 && (d.bound !== "launch" || d.timeMs > 0.01 * totalMs));
   if (above.length > 0) {
-    found.push({ kernel: null, what: `${above.length} long dispatches are faster than their roof, so the roof is too low`, lookAt: ["other work on the machine while the ceilings were measured: measure again", "bytes that are bound and never touched: the op should say how many it moves"] });
+    const worst = most(above, (d) => d.ofRoof);
+    const share = above.reduce((sum, d) => sum + d.timeMs, 0) / totalMs;
+    found.push({
+      kernel: null, what: `${counted(above.length, "dispatch", "dispatches")}, ${percent(share)} of the time, ${above.length === 1 ? "is" : "are"} faster than the roof allows, so the roof is too low: ${worst.label} reaches ${percent(worst.ofRoof)} of its ${worst.bound} roof`,
+      lookAt: ["reads alone, which may be faster than the copies that the roof is made of", "bytes that are bound and never touched: the op should say how many it moves", "other work on the machine while the ceilings were measured: measure again"],
+    });
   }
   return found;
 }
 
+const counted = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;
+const most = <T>(list: readonly T[], of: (item: T) => number): T => list.reduce((a, b) => (of(b) > of(a) ? b : a));
 const groupsOf = ({ grid: [x, y, z] }: JudgedDispatch): number => x * y * z;
 const percent = (share: number): string => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
