@@ -3,9 +3,9 @@
 
 import { openDevice } from "@roentgen/gpu/browser";
 import {
-  adapterName, bandwidthChart, ceilingTable, ceilingText, chromeTrace, flame, type FlameBox, methodText, profileHtml, type ProfileProgress, type ProfileReport, profileTables, profileWorkload, rooflineChart, type Table, titleOf, type Warning, type Workload,
+  adapterName, bandwidthChart, ceilingTable, ceilingText, choiceText, chromeTrace, flame, type FlameBox, methodText, profileHtml, type ProfileProgress, type ProfileReport, profileTables, profileWorkload, rooflineChart, type Table, titleOf, type Warning, type Workload,
 } from "@roentgen/runner";
-import { tuningIdentity, useTuning, winnersOf } from "@roentgen/tensor";
+import { tuningIdentity, winnersOf } from "@roentgen/tensor";
 import { version } from "../package.json";
 import type { MadeFile } from "./job.ts";
 import { readTuning } from "./tuning.ts";
@@ -33,8 +33,7 @@ export async function profileJob(workload: Workload, onProgress: ProfileProgress
   const device = await openDevice();
   try {
     const tuning = await readTuning(tuningIdentity(device.info));
-    if (tuning) useTuning(device, winnersOf(tuning));
-    return viewOf(await profileWorkload(device, workload, { roentgen: version, runtime: navigator.userAgent, repeats, onProgress }));
+    return viewOf(await profileWorkload(device, workload, { roentgen: version, runtime: navigator.userAgent, repeats, tuning: tuning && { winners: winnersOf(tuning), date: null }, onProgress }));
   } finally {
     device.close();
   }
@@ -48,7 +47,7 @@ function viewOf(report: ProfileReport): ProfileView {
     facts: [
       `${dispatches.length} dispatches, ${totalMs.toFixed(2)} ms on the device; the ceilings allow ${roofMs.toFixed(2)} ms. A plain run takes ${plain.wallMs.toFixed(2)} ms, ${plain.encodeMs.toFixed(2)} of them to encode.`,
       `Ceilings, measured here: ${ceilingText(report.ceilings)}.`,
-      `${methodText(report)} ${adapterName(adapter)}, ${adapter.software ? "software" : "a GPU"}; toggles ${adapter.toggles.join(" ") || "not told by a browser"}.`,
+      `${methodText(report)} ${adapterName(adapter)}, ${adapter.software ? "software" : "a GPU"}; toggles ${adapter.toggles.join(" ") || "not told by a browser"}; ${choiceText(report.choice)}.`,
     ],
     warnings: report.warnings,
     tables: [...profileTables(report, mostRows), ceilingTable(report)],

@@ -1,5 +1,5 @@
 import type { DispatchTiming, Profile, RepeatedCeilings } from "@roentgen/gpu";
-import { compareProfiles, profileReport } from "@roentgen/runner";
+import { compareProfiles, type KernelChoice, profileReport } from "@roentgen/runner";
 import { describe, expect, it } from "vitest";
 import { formatProfile, profileModel } from "./profile.ts";
 
@@ -8,19 +8,19 @@ const dispatch = (label: string, timeMs: number, flops: number): DispatchTiming 
   flops, bytes: 2e6, mostBytes: 2e6, gflopPerSecond: flops / timeMs / 1e6, gigabytesPerSecond: 2 / timeMs,
 });
 const ceilings: RepeatedCeilings = { gflopPerSecond: 3, halfGflopPerSecond: null, gigabytesPerSecond: 4, cachedGigabytesPerSecond: 4, launchMs: 0.05, samples: { f32: [], f16: [], copy: [] }, rounds: [], doubts: [] };
-const reportOf = (dispatches: readonly DispatchTiming[]) => {
+const reportOf = (dispatches: readonly DispatchTiming[], choice: KernelChoice = { shapes: 2, tuned: {}, date: null }) => {
   const totalMs = dispatches.reduce((sum, d) => sum + d.timeMs, 0);
   const profile: Profile = { plan: "train", repeats: 5, method: "pass", quantumNs: 1, runs: 9, dispatches, totalMs, plain: { encodeMs: 0.1, submitMs: 0.2, wallMs: totalMs + 1 }, memory: { slots: [], tenants: [], persistent: [], bytes: 0, peakLiveBytes: 0 } };
   const adapter = { vendor: "mesa", architecture: "", device: "llvmpipe", description: "llvmpipe", software: true, toggles: ["-timestamp_quantization"], platform: "node" } as const;
-  return profileReport(profile, ceilings, { roentgen: "0.1.0", runtime: "Node", workload: { model: "resnet18", train: true, batch: 4, size: 64 }, adapter });
+  return profileReport(profile, ceilings, { roentgen: "0.1.0", runtime: "Node", workload: { model: "resnet18", train: true, batch: 4, size: 64 }, adapter, choice });
 };
 const dispatches = [dispatch("conv1 conv2d conv2d.lanes.forward", 6, 9e6), dispatch("bn1 batchNorm batch-norm.normalise", 2, 0), dispatch("conv1 conv2d grad conv2d.backward_weight", 24, 9e6)];
 
 describe("roentgen profile", () => {
   it("prints what was measured on what, tables, and what to look at", () => {
-    expect(formatProfile(reportOf(dispatches), { top: 2, tuned: false, comparison: null })).toMatchInlineSnapshot(`
+    expect(formatProfile(reportOf(dispatches), { top: 2, comparison: null })).toMatchInlineSnapshot(`
       "resnet18, training step with Adam, batch 4, 64 px
-      on llvmpipe, software; toggles -timestamp_quantization; kernels by rule
+      on llvmpipe, software; toggles -timestamp_quantization; kernels: by rule
       Median of 5, by GPU timestamps, one pass for each dispatch, in steps of 1 ns.
       ceilings: 3.0 GFLOP/s in f32, 4.0 GB/s copied, 0.050 ms for an empty dispatch
       3 dispatches, 32.000 ms on the device, 125.0 images/s without gaps; the ceilings allow 6.500 ms
@@ -66,10 +66,12 @@ describe("roentgen profile", () => {
 
   it("prints before and after, and why the two may not be comparable", () => {
     const before = reportOf(dispatches);
-    const after = reportOf([dispatch("conv1 conv2d winograd.forward", 3, 9e6), ...dispatches.slice(1)]);
-    const text = formatProfile(after, { top: 1, tuned: true, comparison: compareProfiles({ ...before, adapter: { ...before.adapter, toggles: [] } }, after) });
+    const after = reportOf([dispatch("conv1 conv2d winograd.forward", 3, 9e6), ...dispatches.slice(1)], { shapes: 2, tuned: { "conv2d.forward f32": "winograd" }, date: "2026-11-20" });
+    const text = formatProfile(after, { top: 1, comparison: compareProfiles({ ...before, adapter: { ...before.adapter, toggles: [] } }, after) });
     expect(text.slice(text.indexOf("! not the same"))).toMatchInlineSnapshot(`
       "! not the same toggles: none before, -timestamp_quantization now
+
+      ! not the same choice of kernels: by rule before; now 1 of 2 shapes tuned (2026-11-20), the rest by rule
 
       Before and after
       whole       before ms  after ms  ratio  dispatches
@@ -97,7 +99,7 @@ describe("roentgen profile", () => {
       ---------------------------------  -----  -----
       conv1 conv2d conv2d.lanes.forward      1  6.000"
     `);
-    expect(text).toContain("kernels as tuned");
+    expect(text).toContain("kernels: 1 of 2 shapes tuned (2026-11-20), the rest by rule\n");
   });
 
   it("wants something to compare with before it may fail", async () => {

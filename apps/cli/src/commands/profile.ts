@@ -4,14 +4,14 @@ import { ConfigError } from "@roentgen/core";
 import { writeText } from "@roentgen/core/node";
 import { openDevice } from "@roentgen/gpu/node";
 import {
-  adapterName, ceilingText, chromeTrace, compareProfiles, type Comparison, comparisonTables, loadText, methodText, mostProfileBytes, parseProfile, profileHtml, type ProfileProgress, type ProfileReport, profileTables, profileWorkload, regressions, type Table, titleOf,
+  adapterName, ceilingText, choiceText, chromeTrace, compareProfiles, type Comparison, comparisonTables, type KnownTuning, loadText, methodText, mostProfileBytes, parseProfile, profileHtml, type ProfileProgress, type ProfileReport, profileTables, profileWorkload, regressions, type Table, titleOf,
 } from "@roentgen/runner";
-import { tuningIdentity, useTuning, winnersOf } from "@roentgen/tensor";
+import { tuningIdentity, winnersOf } from "@roentgen/tensor";
 import { exitCodes } from "../failure.ts";
 import { version } from "../program.ts";
 import { progressLine } from "../progress-line.ts";
 import { textTable } from "../text-table.ts";
-import { readTuning } from "../tuning-file.ts";
+import { readTuning, tuningPath } from "../tuning-file.ts";
 
 export interface ProfileOptions {
   readonly train?: boolean;
@@ -40,19 +40,24 @@ export async function profileModel(model: string, options: ProfileOptions): Prom
   const device = await openDevice({ adapter: options.adapter, native: options.native });
   const progress = progressLine(process.stderr);
   try {
-    const tuning = await readTuning(tuningIdentity(device.info));
-    if (tuning) useTuning(device, winnersOf(tuning));
-    const report = await profileWorkload(device, { model, train, batch, size, precision }, { roentgen: version, runtime: `Node ${process.version}`, repeats, ...(machine ? { machine } : {}), onProgress: (stage, done, total) => progress.show(stages[stage], done, total) });
+    const tuning = await tuningOf(tuningIdentity(device.info));
+    const report = await profileWorkload(device, { model, train, batch, size, precision }, { roentgen: version, runtime: `Node ${process.version}`, repeats, tuning, ...(machine ? { machine } : {}), onProgress: (stage, done, total) => progress.show(stages[stage], done, total) });
     progress.end();
     const comparison = before && compareProfiles(before, report);
     if (options.html !== undefined) await writeText(options.html, profileHtml(report, comparison));
     if (options.trace !== undefined) await writeText(options.trace, JSON.stringify(chromeTrace(report)));
-    process.stdout.write(`${options.json ? JSON.stringify(comparison ? { ...report, comparison } : report, null, 1) : formatProfile(report, { top: options.top, tuned: tuning !== null, comparison })}\n`);
+    process.stdout.write(`${options.json ? JSON.stringify(comparison ? { ...report, comparison } : report, null, 1) : formatProfile(report, { top: options.top, comparison })}\n`);
     if (comparison && failIfSlower !== undefined) failOnRegressions(comparison, failIfSlower);
   } finally {
     progress.end();
     device.close();
   }
+}
+
+/** What was tuned here, with the day its file was last written: the file itself keeps none. */
+async function tuningOf(identity: string): Promise<KnownTuning | null> {
+  const tuning = await readTuning(identity);
+  return tuning && { winners: winnersOf(tuning), date: (await stat(tuningPath(identity))).mtime.toISOString().slice(0, 10) };
 }
 
 /** Windows has no load average. */
@@ -76,13 +81,13 @@ const printed = ({ title, heads, rows }: Table): string =>
   `${title}\n${textTable(rows, heads.map(({ text, right, most }, i) => ({ head: text, of: (row: readonly string[]) => row[i] ?? "", ...(right ? { right } : {}), ...(most === undefined ? {} : { most }) })))}`;
 
 /** A profile for a person at a terminal. */
-export function formatProfile(report: ProfileReport, { top, tuned, comparison }: { readonly top: number; readonly tuned: boolean; readonly comparison: Comparison | null }): string {
+export function formatProfile(report: ProfileReport, { top, comparison }: { readonly top: number; readonly comparison: Comparison | null }): string {
   const { adapter, dispatches, totalMs, roofMs, plain, workload, warnings } = report;
   const load = loadText(report);
   const speed = totalMs > 0 ? `, ${((1000 * workload.batch) / totalMs).toFixed(1)} images/s without gaps` : "";
   const facts = [
     titleOf(workload),
-    `on ${adapterName(adapter)}, ${adapter.software ? "software" : "a GPU"}; toggles ${adapter.toggles.join(" ") || "none"}; kernels ${tuned ? "as tuned" : "by rule"}`,
+    `on ${adapterName(adapter)}, ${adapter.software ? "software" : "a GPU"}; toggles ${adapter.toggles.join(" ") || "none"}; ${choiceText(report.choice)}`,
     methodText(report),
     `ceilings: ${ceilingText(report.ceilings)}`,
     `${dispatches.length} dispatches, ${totalMs.toFixed(3)} ms on the device${speed}; the ceilings allow ${roofMs.toFixed(3)} ms`,

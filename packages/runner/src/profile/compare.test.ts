@@ -53,6 +53,15 @@ describe("two profiles", () => {
     ]);
   });
 
+  it.each([
+    ["none before", {}, ["choice of kernels: by rule before; now 1 of 3 shapes tuned (2026-11-20), the rest by rule"]],
+    ["another winner", { "conv2d.forward f32": "lanes" }, ["choice of kernels: 1 of 3 shapes tuned (2026-11-18), the rest by rule before; now 1 of 3 shapes tuned (2026-11-20), the rest by rule"]],
+    ["the same winner, found on another day", { "conv2d.forward f32": "winograd" }, []],
+  ] as const)("say when the choice of kernels differs: %s", (_, tuned, differences) => {
+    const [old, now] = [report(profile, { choice: { shapes: 3, tuned, date: Object.keys(tuned).length > 0 ? "2026-11-18" : null } }), report(profile, { choice: { shapes: 3, tuned: { "conv2d.forward f32": "winograd" }, date: "2026-11-20" } })];
+    expect(compareProfiles(parseProfile(JSON.stringify(old), "old.json"), now).differences).toEqual(differences);
+  });
+
   it("make tables", () => {
     const [whole, kernels] = comparisonTables(comparison, 3);
     expect(whole?.rows).toEqual([["dispatches", "13.000", "12.500", "0.96", "7"], ["plain run", "13.500", "12.900", "0.96", "7"]]);

@@ -1,13 +1,15 @@
 // Two profiles of the same work, before and after a change: by kernel, by op and by layer, and which dispatches came and went.
 
-import type { ProfileReport } from "./profile-report.ts";
-import { adapterName, titleOf } from "./profile-report.ts";
+import type { KernelChoice, ProfileReport } from "./profile-report.ts";
+import { adapterName, choiceText, titleOf } from "./profile-report.ts";
 
 /** What of a profile a comparison needs: all that is read of an old file. */
 export interface ComparableProfile {
   readonly workload: ProfileReport["workload"];
   readonly adapter: ProfileReport["adapter"];
   readonly method: ProfileReport["method"];
+  /** Absent from profiles of before it was kept. */
+  readonly choice?: ProfileReport["choice"] | undefined;
   readonly totalMs: number;
   readonly plain: { readonly wallMs: number };
   readonly ceilings: { readonly gflopPerSecond: number; readonly gigabytesPerSecond: number };
@@ -97,6 +99,11 @@ function missingFrom(these: ComparableProfile["dispatches"], those: ComparablePr
   return [...extra].map(([name, found]) => ({ name, ...found })).sort((a, b) => b.timeMs - a.timeMs);
 }
 
+/** Whether any shape was tuned to one family here and to another, or to none, there. */
+function choicesDiffer({ tuned: a }: KernelChoice, { tuned: b }: KernelChoice): boolean {
+  return [...new Set([...Object.keys(a), ...Object.keys(b)])].some((key) => a[key] !== b[key]);
+}
+
 function differencesOf(before: ComparableProfile, after: ComparableProfile): string[] {
   const found: string[] = [];
   const differ = (what: string, a: string, b: string) => a !== b && found.push(`${what}: ${a || "none"} before, ${b || "none"} now`);
@@ -104,6 +111,7 @@ function differencesOf(before: ComparableProfile, after: ComparableProfile): str
   differ("adapter", adapterName(before.adapter), adapterName(after.adapter));
   differ("toggles", before.adapter.toggles.join(" "), after.adapter.toggles.join(" "));
   differ("clock", before.method, after.method);
+  if (before.choice && after.choice && choicesDiffer(before.choice, after.choice)) found.push(`choice of kernels: ${[before.choice, after.choice].map((c) => choiceText(c).replace("kernels: ", "")).join(" before; now ")}`);
   for (const [name, unit] of [["gflopPerSecond", "GFLOP/s"], ["gigabytesPerSecond", "GB/s"]] as const) {
     const ratio = after.ceilings[name] / before.ceilings[name];
     if (ratio < 0.8 || ratio > 1.25) found.push(`speed of the machine: ${after.ceilings[name].toFixed(1)} ${unit} at its best, ${before.ceilings[name].toFixed(1)} before; other work, or other clocks`);

@@ -14,6 +14,7 @@ const comparable = z.object({
   workload: z.object({ model: name, train: z.boolean(), batch: figure, size: figure, precision: z.enum(["f32", "mixed"]).default("f32") }),
   adapter: z.object({ vendor: name, architecture: name, device: name, description: name, software: z.boolean(), toggles: z.array(name).max(1000), platform: z.enum(["node", "browser", "none"]) }),
   method: z.enum(["pass", "inside-pass", "wall"]),
+  choice: z.object({ shapes: figure, tuned: z.record(name, name), date: name.nullable() }).optional(),
   totalMs: figure,
   plain: z.object({ wallMs: figure }),
   ceilings: z.object({ gflopPerSecond: figure, gigabytesPerSecond: figure }),

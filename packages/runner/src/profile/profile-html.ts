@@ -5,7 +5,7 @@ import { pageOf } from "../report/page.ts";
 import type { Comparison } from "./compare.ts";
 import { flame, type FlameBox } from "./flame.ts";
 import { memoryCharts } from "./memory-chart.ts";
-import { adapterName, loadText, methodText, type ProfileReport, titleOf } from "./profile-report.ts";
+import { adapterName, choiceText, loadText, methodText, type ProfileReport, titleOf } from "./profile-report.ts";
 import { bandwidthChart, boundColour, rooflineChart } from "./roofline.ts";
 import { ceilingTable, ceilingText, comparisonTables, percent, profileTables, type Table } from "./tables.ts";
 
@@ -43,7 +43,7 @@ ${profileTables(report, mostRows).map((table, i) => (i < 3 ? tableHtml(table) : 
 <h2>Environment</h2>
 <dl><dt>Adapter</dt><dd>${adapterName(adapter)}</dd><dt>Vendor, architecture, device</dt><dd>${[adapter.vendor, adapter.architecture, adapter.device].map((part) => part || "–").join(", ")}</dd>
 <dt>Kind</dt><dd>${adapter.software ? "software: computes on the processor" : "GPU"}</dd><dt>Dawn toggles</dt><dd>${adapter.toggles.join(", ") || "none"}</dd><dt>Runtime</dt><dd>${report.runtime}</dd>
-<dt>Load</dt><dd>${loadText(report) ?? "not known here"}</dd></dl>`,
+<dt>Kernels</dt><dd>${choiceText(report.choice).replace("kernels: ", "")}</dd><dt>Load</dt><dd>${loadText(report) ?? "not known here"}</dd></dl>`,
   });
 }
 

@@ -3,6 +3,7 @@
 
 import type { DeviceInfo, PlainRun, Profile, RepeatedCeilings } from "@roentgen/gpu";
 import type { Precision } from "@roentgen/nn";
+import type { OpenTask, Winners } from "@roentgen/tensor";
 import { type Group, groupBy, judge, type JudgedDispatch } from "./judge.ts";
 import { type Warning, warningsOf } from "./warnings.ts";
 
@@ -20,6 +21,15 @@ export interface Workload {
 
 export type ProfiledAdapter = Pick<DeviceInfo, "vendor" | "architecture" | "device" | "description" | "software" | "toggles" | "platform">;
 
+/** How the families of kernels were chosen, of the shapes that more than one can compute. */
+export interface KernelChoice {
+  readonly shapes: number;
+  /** Family by shape, where a tuning chose it; the rest is by rule. */
+  readonly tuned: Readonly<Record<string, string>>;
+  /** The day that tuning was last written; null where that is not known, or nothing is tuned. */
+  readonly date: string | null;
+}
+
 /** The machine while it was profiled. */
 export interface Machine {
   readonly cores: number;
@@ -34,6 +44,7 @@ export interface ProfileReport extends Omit<Profile, "dispatches" | "plain"> {
   readonly runtime: string;
   readonly workload: Workload;
   readonly adapter: ProfiledAdapter;
+  readonly choice: KernelChoice;
   /** Null where it cannot be known, as in a tab. */
   readonly machine: Machine | null;
   /** Medians, and the shortest and the longest of all plain runs, before and after the dispatches were timed. */
@@ -49,14 +60,14 @@ export interface ProfileReport extends Omit<Profile, "dispatches" | "plain"> {
   readonly warnings: readonly Warning[];
 }
 
-export interface AboutProfile extends Pick<ProfileReport, "roentgen" | "runtime" | "workload"> {
+export interface AboutProfile extends Pick<ProfileReport, "roentgen" | "runtime" | "workload" | "choice"> {
   readonly adapter: ProfiledAdapter;
   readonly machine?: Machine;
   /** Milliseconds of plain runs around the profile. */
   readonly walls?: readonly number[];
 }
 
-export function profileReport(profile: Profile, ceilings: RepeatedCeilings, { walls = [], machine, adapter, roentgen, runtime, workload }: AboutProfile): ProfileReport {
+export function profileReport(profile: Profile, ceilings: RepeatedCeilings, { walls = [], machine, adapter, choice, roentgen, runtime, workload }: AboutProfile): ProfileReport {
   const { vendor, architecture, device, description, software, toggles, platform } = adapter;
   const dispatches = profile.dispatches.map((d) => judge(d, ceilings));
   const kernels = groupBy(dispatches, (d) => d.kernel);
@@ -66,6 +77,7 @@ export function profileReport(profile: Profile, ceilings: RepeatedCeilings, { wa
     format: "roentgen profile 1",
     roentgen, runtime, workload,
     adapter: { vendor, architecture, device, description, software, toggles, platform },
+    choice,
     machine: machine ?? null,
     ...profile,
     plain,
@@ -99,3 +111,26 @@ export function methodText({ method, quantumNs, repeats, dispatches }: Pick<Prof
 /** How busy the machine was, in a phrase; null where that is not known. */
 export const loadText = ({ machine }: Pick<ProfileReport, "machine">): string | null =>
   machine && `load average ${machine.load.start.toFixed(1)} before and ${machine.load.end.toFixed(1)} after, on ${machine.cores} cores`;
+
+/** What a tuning found, and the day it was last written (2026-11-23); null where that is not known. */
+export interface KnownTuning {
+  readonly winners: Winners;
+  readonly date: string | null;
+}
+
+/** Which of a step's shapes a tuning decided: one that names no family able to compute a shape leaves it to the rule. */
+export function choiceOf(tasks: readonly { readonly key: string; readonly ways: readonly Pick<OpenTask["ways"][number], "name">[] }[], tuning: KnownTuning | null): KernelChoice {
+  const open = tasks.filter(({ ways }) => ways.length > 1);
+  const tuned = open.flatMap(({ key, ways }) => {
+    const way = ways.find(({ name }) => name === tuning?.winners.get(key));
+    return way ? [[key, way.name] as const] : [];
+  });
+  return { shapes: open.length, tuned: Object.fromEntries(tuned), date: tuned.length > 0 ? (tuning?.date ?? null) : null };
+}
+
+/** "kernels: 12 of 40 shapes tuned (2026-11-23), the rest by rule". */
+export function choiceText({ shapes, tuned, date }: KernelChoice): string {
+  const count = Object.keys(tuned).length;
+  if (count === 0) return "kernels: by rule";
+  return `kernels: ${count} of ${shapes} shapes tuned${date === null ? "" : ` (${date})`}${count < shapes ? ", the rest by rule" : ""}`;
+}

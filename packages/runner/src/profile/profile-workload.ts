@@ -5,8 +5,8 @@ import { ConfigError, Rng } from "@roentgen/core";
 import { bestCeilings, type Ceilings, type Device, measureCeilings, type Profile, type TimingOptions } from "@roentgen/gpu";
 import { modelNamed, UNet } from "@roentgen/models";
 import { Adam, dispose, LossScale, materialize, type Module, Pass } from "@roentgen/nn";
-import { backward, bceWithLogits, crossEntropy, type InputData, noGrad, record, spec, type Step, type Tensor } from "@roentgen/tensor";
-import { profileReport, type ProfileReport, type Workload } from "./profile-report.ts";
+import { backward, bceWithLogits, collectTasks, crossEntropy, type InputData, noGrad, record, spec, type Step, type Tensor, useTuning } from "@roentgen/tensor";
+import { choiceOf, type KernelChoice, type KnownTuning, profileReport, type ProfileReport, type Workload } from "./profile-report.ts";
 
 /** What is under way, for a progress line: a stage, and how much of it is done where that is known. */
 export type ProfileProgress = (stage: "record" | "compile" | "ceilings" | "time", done: number, total: number) => void;
@@ -17,6 +17,8 @@ export interface ProfileOptions extends Pick<TimingOptions, "repeats" | "method"
   readonly runtime: string;
   /** How busy the machine is, where that can be known: its cores, and its load average now. */
   readonly machine?: { readonly cores: number; readonly load: () => number };
+  /** What was measured of kernels on this device. */
+  readonly tuning?: KnownTuning | null;
   readonly onProgress?: ProfileProgress;
 }
 
@@ -25,10 +27,10 @@ export interface ProfileOptions extends Pick<TimingOptions, "repeats" | "method"
  *
  * Throws ConfigError for an unknown model or a size that it does not take, OutOfMemoryError for one that does not fit.
  */
-export async function profileWorkload(device: Device, workload: Workload, { roentgen, runtime, machine, repeats = 5, method, onProgress = () => undefined }: ProfileOptions): Promise<ProfileReport> {
+export async function profileWorkload(device: Device, workload: Workload, { roentgen, runtime, machine, tuning = null, repeats = 5, method, onProgress = () => undefined }: ProfileOptions): Promise<ProfileReport> {
   const loadAtStart = machine?.load() ?? 0;
   onProgress("record", 0, 1);
-  const recorded = recordWorkload(device, workload);
+  const { recorded, choice } = recordTuned(device, workload, tuning);
   const { step, inputs } = recorded;
   const walls: number[] = [];
   const plainRuns = async () => {
@@ -56,8 +58,18 @@ export async function profileWorkload(device: Device, workload: Workload, { roen
   }
   measured.push(await ceilings());
   return profileReport(profile, bestCeilings(measured), {
-    roentgen, runtime, workload, adapter: device.info, walls, ...(machine ? { machine: { cores: machine.cores, load: { start: loadAtStart, end: machine.load() } } } : {}),
+    roentgen, runtime, workload, adapter: device.info, choice, walls, ...(machine ? { machine: { cores: machine.cores, load: { start: loadAtStart, end: machine.load() } } } : {}),
   });
+}
+
+/** The step with the kernels that a tuning chose, and which those are. */
+function recordTuned(device: Device, workload: Workload, tuning: ProfileOptions["tuning"]): { recorded: ReturnType<typeof recordWorkload>; choice: KernelChoice } {
+  if (tuning) useTuning(device, tuning.winners);
+  const found: ReturnType<typeof recordWorkload>[] = [];
+  const tasks = collectTasks(device, () => found.push(recordWorkload(device, workload)));
+  const [recorded] = found;
+  if (!recorded) throw new Error("internal: nothing was recorded.");
+  return { recorded, choice: choiceOf(tasks, tuning ?? null) };
 }
 
 /** Plain runs before the dispatches are timed, and as many after: they say whether the machine was the same all along. */

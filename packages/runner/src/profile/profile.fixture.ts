@@ -38,5 +38,5 @@ export const profile: Profile = {
 
 export const adapter = { vendor: "mesa", architecture: "", device: "llvmpipe", description: "llvmpipe <16>", software: true, toggles: ["-timestamp_quantization"], platform: "node" } as const;
 
-export const report = (of: Profile = profile, more: Pick<AboutProfile, "machine" | "walls"> = {}): ProfileReport =>
-  profileReport(of, ceilings, { roentgen: "0.1.0", runtime: "Node v20", adapter, workload: { model: "resnet18", train: true, batch: 4, size: 64 }, ...more });
+export const report = (of: Profile = profile, more: Partial<Pick<AboutProfile, "choice" | "machine" | "walls">> = {}): ProfileReport =>
+  profileReport(of, ceilings, { roentgen: "0.1.0", runtime: "Node v20", adapter, workload: { model: "resnet18", train: true, batch: 4, size: 64 }, choice: { shapes: 3, tuned: {}, date: null }, ...more });

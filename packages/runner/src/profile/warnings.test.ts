@@ -62,8 +62,8 @@ describe("warnings", () => {
   });
 
   it("pass on doubts about the ceilings", () => {
-    const { adapter, workload, roentgen, runtime } = report();
-    const doubted = profileReport(profile, { ...ceilings, doubts: ["copy: 4.0e+6 took no time by this clock"] }, { adapter, workload, roentgen, runtime });
+    const { adapter, choice, workload, roentgen, runtime } = report();
+    const doubted = profileReport(profile, { ...ceilings, doubts: ["copy: 4.0e+6 took no time by this clock"] }, { adapter, choice, workload, roentgen, runtime });
     expect(doubted.warnings.at(-1)).toMatchObject({ kernel: null, lookAt: ["copy: 4.0e+6 took no time by this clock", "measure again with nothing else running"] });
   });
 });
