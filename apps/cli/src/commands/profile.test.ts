@@ -1,6 +1,9 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { DispatchTiming, Profile, RepeatedCeilings } from "@roentgen/gpu";
 import { compareProfiles, type KernelChoice, profileReport } from "@roentgen/runner";
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { formatProfile, profileModel } from "./profile.ts";
 
 const dispatch = (label: string, timeMs: number, flops: number): DispatchTiming => ({
@@ -15,6 +18,9 @@ const reportOf = (dispatches: readonly DispatchTiming[], choice: KernelChoice = 
   return profileReport(profile, ceilings, { roentgen: "0.1.0", runtime: "Node", workload: { model: "resnet18", train: true, batch: 4, size: 64 }, adapter, choice });
 };
 const dispatches = [dispatch("conv1 conv2d conv2d.lanes.forward", 6, 9e6), dispatch("bn1 batchNorm batch-norm.normalise", 2, 0), dispatch("conv1 conv2d grad conv2d.backward_weight", 24, 9e6)];
+
+const folder = mkdtempSync(join(tmpdir(), "roentgen-profile-"));
+afterAll(() => rmSync(folder, { recursive: true }));
 
 describe("roentgen profile", () => {
   it("prints what was measured on what, tables, and what to look at", () => {
@@ -68,12 +74,9 @@ describe("roentgen profile", () => {
     const before = reportOf(dispatches);
     const after = reportOf([dispatch("conv1 conv2d winograd.forward", 3, 9e6), ...dispatches.slice(1)], { shapes: 2, tuned: { "conv2d.forward f32": "winograd" }, date: "2026-11-20" });
     const text = formatProfile(after, { top: 1, comparison: compareProfiles({ ...before, adapter: { ...before.adapter, toggles: [] } }, after) });
-    expect(text.slice(text.indexOf("! not the same"))).toMatchInlineSnapshot(`
-      "! not the same toggles: none before, -timestamp_quantization now
-
-      ! not the same choice of kernels: by rule before; now 1 of 2 shapes tuned (2026-11-20), the rest by rule
-
-      Before and after
+    expect(text.indexOf("! not the same toggles")).toBeLessThan(text.indexOf("By phase"));
+    expect(text.slice(text.indexOf("Before and after\n"))).toMatchInlineSnapshot(`
+      "Before and after
       whole       before ms  after ms  ratio  dispatches
       ----------  ---------  --------  -----  ----------
       dispatches     32.000    29.000   0.91           3
@@ -99,10 +102,19 @@ describe("roentgen profile", () => {
       ---------------------------------  -----  -----
       conv1 conv2d conv2d.lanes.forward      1  6.000"
     `);
+    expect(text).toContain("! not the same toggles: none before, -timestamp_quantization now\n! not the same choice of kernels: by rule before; now 1 of 2 shapes tuned");
     expect(text).toContain("kernels: 1 of 2 shapes tuned (2026-11-20), the rest by rule\n");
   });
 
   it("wants something to compare with before it may fail", async () => {
     await expect(profileModel("resnet18", { batch: 1, size: 32, repeats: 1, top: 1, failIfSlower: 0.1 })).rejects.toThrow("--compare old.json");
+  });
+
+  it("refuses a gate over other work before it measures", async () => {
+    const before = join(folder, "before.json");
+    writeFileSync(before, JSON.stringify(reportOf(dispatches)));
+    await expect(profileModel("resnet18", { batch: 1, size: 32, repeats: 1, top: 1, compare: before, failIfSlower: 0.1 })).rejects.toThrow(
+      `--fail-if-slower compares equal work: ${before} is of resnet18, training step with Adam, batch 4, 64 px, this would be of resnet18, forward pass, batch 1, 32 px.`,
+    );
   });
 });

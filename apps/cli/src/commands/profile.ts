@@ -4,7 +4,7 @@ import { ConfigError } from "@roentgen/core";
 import { writeText } from "@roentgen/core/node";
 import { openDevice } from "@roentgen/gpu/node";
 import {
-  adapterName, ceilingText, choiceText, chromeTrace, compareProfiles, type Comparison, comparisonTables, type KnownTuning, loadText, methodText, mostProfileBytes, parseProfile, profileHtml, type ProfileProgress, type ProfileReport, profileTables, profileWorkload, regressions, type Table, titleOf,
+  adapterName, ceilingText, choiceText, chromeTrace, compareProfiles, type Comparison, comparisonTables, type KnownTuning, loadText, methodText, mostProfileBytes, parseProfile, profileHtml, type ProfileProgress, type ProfileReport, profileTables, profileWorkload, regressions, type Table, titleOf, type Workload,
 } from "@roentgen/runner";
 import { tuningIdentity, winnersOf } from "@roentgen/tensor";
 import { exitCodes } from "../failure.ts";
@@ -37,11 +37,15 @@ export async function profileModel(model: string, options: ProfileOptions): Prom
   if (failIfSlower !== undefined && options.compare === undefined) throw new ConfigError("--fail-if-slower compares with an earlier profile. Name it with --compare old.json.");
   // Read first: who mistyped a name should not wait for a measurement.
   const before = options.compare === undefined ? null : parseProfile(await readBounded(options.compare), options.compare);
+  const workload: Workload = { model, train, batch, size, precision };
+  if (before && failIfSlower !== undefined && titleOf(before.workload) !== titleOf(workload)) {
+    throw new ConfigError(`--fail-if-slower compares equal work: ${options.compare} is of ${titleOf(before.workload)}, this would be of ${titleOf(workload)}. Profile the same, or leave --fail-if-slower out.`);
+  }
   const device = await openDevice({ adapter: options.adapter, native: options.native });
   const progress = progressLine(process.stderr);
   try {
     const tuning = await tuningOf(tuningIdentity(device.info));
-    const report = await profileWorkload(device, { model, train, batch, size, precision }, { roentgen: version, runtime: `Node ${process.version}`, repeats, tuning, ...(machine ? { machine } : {}), onProgress: (stage, done, total) => progress.show(stages[stage], done, total) });
+    const report = await profileWorkload(device, workload, { roentgen: version, runtime: `Node ${process.version}`, repeats, tuning, ...(machine ? { machine } : {}), onProgress: (stage, done, total) => progress.show(stages[stage], done, total) });
     progress.end();
     const comparison = before && compareProfiles(before, report);
     if (options.html !== undefined) await writeText(options.html, profileHtml(report, comparison));
@@ -95,6 +99,7 @@ export function formatProfile(report: ProfileReport, { top, comparison }: { read
     ...(load === null ? [] : [load]),
   ];
   const found = warnings.flatMap(({ what, lookAt }) => [`! ${what}`, ...lookAt.map((place) => `    ${place}`)]);
-  const compared = comparison ? [...comparison.differences.map((text) => `! not the same ${text}`), ...comparisonTables(comparison, top).map(printed)] : [];
-  return [facts.join("\n"), ...profileTables(report, top).map(printed), ...(found.length > 0 ? [found.join("\n")] : []), ...compared].join("\n\n");
+  const differences = comparison?.differences.map((text) => `! not the same ${text}`) ?? [];
+  const compared = comparison ? comparisonTables(comparison, top).map(printed) : [];
+  return [facts.join("\n"), ...(differences.length > 0 ? [differences.join("\n")] : []), ...profileTables(report, top).map(printed), ...(found.length > 0 ? [found.join("\n")] : []), ...compared].join("\n\n");
 }

@@ -6,7 +6,7 @@ import { comparisonTables } from "./tables.ts";
 
 const before = report();
 /** The convolution got a kernel of its own and half the time; batch norm takes 1.5 times as long. */
-const changed = dispatches.map((d) => (d.label.endsWith("lanes.forward") ? timing("layer1.0.conv1 conv2d winograd.forward", 1, 1e8, 2e6) : d.label.includes("bn1") ? { ...d, timeMs: 1.5 } : d));
+const changed = dispatches.map((d) => (d.label.endsWith("lanes.forward") ? timing("layer1.0.conv1 conv2d winograd.forward", 1, 1e8, 2e6) : d.label.includes("bn1") ? { ...d, timeMs: 1.5, leastMs: 1.5, mostMs: 1.5 } : d));
 const after = report({ ...profile, dispatches: changed, totalMs: 12.5, plain: { ...profile.plain, wallMs: 12.9 } });
 
 describe("two profiles", () => {
@@ -14,13 +14,13 @@ describe("two profiles", () => {
 
   it("differ by kernel and by layer, the greatest change first", () => {
     expect(comparison.kernels.slice(0, 3)).toEqual([
-      { name: "conv2d.lanes.forward", beforeMs: 2, afterMs: null, ratio: null, dispatches: [1, 0] },
-      { name: "winograd.forward", beforeMs: null, afterMs: 1, ratio: null, dispatches: [0, 1] },
-      { name: "batch-norm.normalise", beforeMs: 1, afterMs: 1.5, ratio: 1.5, dispatches: [1, 1] },
+      { name: "conv2d.lanes.forward", beforeMs: 2, afterMs: null, ratio: null, clearlySlower: false, dispatches: [1, 0] },
+      { name: "winograd.forward", beforeMs: null, afterMs: 1, ratio: null, clearlySlower: false, dispatches: [0, 1] },
+      { name: "batch-norm.normalise", beforeMs: 1, afterMs: 1.5, ratio: 1.5, clearlySlower: true, dispatches: [1, 1] },
     ]);
     expect(comparison.layers.slice(0, 2)).toEqual([
-      { name: "layer1.0.conv1", beforeMs: 2, afterMs: 1, ratio: 0.5, dispatches: [1, 1] },
-      { name: "layer1.0.bn1", beforeMs: 1, afterMs: 1.5, ratio: 1.5, dispatches: [1, 1] },
+      { name: "layer1.0.conv1", beforeMs: 2, afterMs: 1, ratio: 0.5, clearlySlower: false, dispatches: [1, 1] },
+      { name: "layer1.0.bn1", beforeMs: 1, afterMs: 1.5, ratio: 1.5, clearlySlower: true, dispatches: [1, 1] },
     ]);
     expect(comparison.total).toMatchObject({ beforeMs: 13, afterMs: 12.5, dispatches: [7, 7] });
     expect(comparison.differences).toEqual([]);
@@ -41,6 +41,26 @@ describe("two profiles", () => {
     // The loss holds 1.5 % of the time: its doubling is noise.
     const noisy = report({ ...profile, dispatches: dispatches.map((d) => (d.label.startsWith("cross") ? { ...d, timeMs: 0.4 } : d)) });
     expect(regressions(compareProfiles(before, noisy), 0.1)).toEqual([]);
+  });
+
+  it("fail on a plain run that got slower alone", () => {
+    const waiting = report({ ...profile, plain: { ...profile.plain, wallMs: 18 } }, { walls: [17, 19] });
+    expect(regressions(compareProfiles(before, waiting), 0.1).map((c) => c.name)).toEqual(["plain run"]);
+    expect(regressions(compareProfiles(report(profile, { walls: [13, 17.5] }), waiting), 0.1)).toEqual([]);
+  });
+
+  it("do not fail where repeats of the same work overlap", () => {
+    const spread = (factor: number) => report({ ...profile, dispatches: dispatches.map((d) => ({ ...d, timeMs: factor * d.timeMs, leastMs: 0.9 * d.timeMs, mostMs: 2 * d.timeMs })), totalMs: 13 * factor });
+    expect(regressions(compareProfiles(spread(1), spread(1.8)), 0.1)).toEqual([]);
+    const old = JSON.parse(JSON.stringify(before, (key, value: unknown) => (key === "leastMs" || key === "mostMs" ? undefined : value))) as typeof before;
+    expect(regressions(compareProfiles(parseProfile(JSON.stringify(old), "old.json"), report({ ...profile, totalMs: 20 })), 0.1).map((c) => c.name)).toEqual(["dispatches"]);
+  });
+
+  it("do not fail on what a slower machine explains", () => {
+    const twice = report({ ...profile, dispatches: dispatches.map((d) => ({ ...d, timeMs: 2 * d.timeMs, leastMs: 2 * d.timeMs, mostMs: 2 * d.timeMs })), totalMs: 26 });
+    expect(regressions(compareProfiles(before, twice), 0.1).map((c) => c.name)).toContain("dispatches");
+    expect(regressions(compareProfiles(before, { ...twice, ceilings: { ...twice.ceilings, gflopPerSecond: 50 } }), 0.1)).toEqual([]);
+    expect(regressions(compareProfiles(before, { ...twice, ceilings: { ...twice.ceilings, gflopPerSecond: 90 } }), 0.1).map((c) => c.name)).toContain("dispatches");
   });
 
   it("of other work, another adapter or a slower machine say so", () => {

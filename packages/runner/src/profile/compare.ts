@@ -11,7 +11,7 @@ export interface ComparableProfile {
   /** Absent from profiles of before it was kept. */
   readonly choice?: ProfileReport["choice"] | undefined;
   readonly totalMs: number;
-  readonly plain: { readonly wallMs: number };
+  readonly plain: { readonly wallMs: number } & Spread;
   readonly ceilings: { readonly gflopPerSecond: number; readonly gigabytesPerSecond: number };
   readonly dispatches: readonly { readonly label: string; readonly timeMs: number }[];
   readonly kernels: readonly ComparedGroup[];
@@ -19,7 +19,13 @@ export interface ComparableProfile {
   readonly layers: readonly ComparedGroup[];
 }
 
-interface ComparedGroup {
+/** Absent from profiles of before they were kept. */
+interface Spread {
+  readonly leastMs?: number | undefined;
+  readonly mostMs?: number | undefined;
+}
+
+interface ComparedGroup extends Spread {
   readonly name: string;
   readonly timeMs: number;
   readonly dispatches: number;
@@ -32,12 +38,16 @@ export interface Change {
   readonly afterMs: number | null;
   /** After over before: 0.5 is twice as fast. */
   readonly ratio: number | null;
+  /** Whether every repeat after took longer than every repeat before. */
+  readonly clearlySlower: boolean;
   readonly dispatches: readonly [before: number, after: number];
 }
 
 export interface Comparison {
   /** Why the two may not be comparable, in words. */
   readonly differences: readonly string[];
+  /** How many times slower the machine itself was after, by its ceilings; 1 where they are within a quarter. */
+  readonly machineSlower: number;
   readonly total: Change;
   /** A plain run, timed by the host. */
   readonly wall: Change;
@@ -53,8 +63,9 @@ export function compareProfiles(before: ComparableProfile, after: ComparableProf
   const counts = (from: ComparableProfile, to: ComparableProfile) => missingFrom(from.dispatches, to.dispatches);
   return {
     differences: differencesOf(before, after),
-    total: change("dispatches", { timeMs: before.totalMs, dispatches: before.dispatches.length }, { timeMs: after.totalMs, dispatches: after.dispatches.length }),
-    wall: change("plain run", { timeMs: before.plain.wallMs, dispatches: before.dispatches.length }, { timeMs: after.plain.wallMs, dispatches: after.dispatches.length }),
+    machineSlower: Math.max(1, ...speedsOf(before, after).filter(({ ratio }) => ratio < slow).map(({ ratio }) => 1 / ratio)),
+    total: change("dispatches", wholeOf(before), wholeOf(after)),
+    wall: change("plain run", { ...before.plain, timeMs: before.plain.wallMs, dispatches: before.dispatches.length }, { ...after.plain, timeMs: after.plain.wallMs, dispatches: after.dispatches.length }),
     kernels: changes(before.kernels, after.kernels),
     ops: changes(before.ops, after.ops),
     layers: changes(before.layers, after.layers),
@@ -66,13 +77,28 @@ export function compareProfiles(before: ComparableProfile, after: ComparableProf
 /** A layer's share of the time before, from which a slowdown of it alone counts. */
 const weightyShare = 0.05;
 
-/** What became slower by more than `limit` (0.1 is 10 %): the whole, and layers that held at least 5 % of it. Kernels come and go with shapes, layers stay. */
-export const regressions = ({ total, layers }: Pick<Comparison, "total" | "layers">, limit: number): Change[] =>
-  [total, ...layers.filter((layer) => (layer.beforeMs ?? 0) >= weightyShare * (total.beforeMs ?? 0))].filter(({ ratio }) => ratio !== null && ratio > 1 + limit);
+/**
+ * What became slower by more than `limit` (0.1 is 10 %): the whole, a plain run, and layers that held at least 5 % of it. Kernels come and
+ * go with shapes, layers stay. Counted only where no repeat after was as fast as one before, and beyond what made the whole machine slower.
+ */
+export const regressions = ({ total, wall, layers, machineSlower }: Pick<Comparison, "total" | "wall" | "layers" | "machineSlower">, limit: number): Change[] =>
+  [total, wall, ...layers.filter((layer) => (layer.beforeMs ?? 0) >= weightyShare * (total.beforeMs ?? 0))].filter(({ ratio, clearlySlower }) => ratio !== null && clearlySlower && ratio > (1 + limit) * machineSlower);
+
+/** All dispatches together; their spread is that of the layers, which share them out. */
+function wholeOf({ totalMs, dispatches, layers }: ComparableProfile): Omit<ComparedGroup, "name"> {
+  const sum = (of: (layer: ComparedGroup) => number) => layers.reduce((all, layer) => all + of(layer), 0);
+  const timeMs = sum((layer) => layer.timeMs);
+  const scaled = (part: number) => (timeMs > 0 ? (totalMs * part) / timeMs : totalMs);
+  return { timeMs: totalMs, leastMs: scaled(sum((layer) => layer.leastMs ?? layer.timeMs)), mostMs: scaled(sum((layer) => layer.mostMs ?? layer.timeMs)), dispatches: dispatches.length };
+}
 
 function change(name: string, before: Omit<ComparedGroup, "name"> | undefined, after: Omit<ComparedGroup, "name"> | undefined): Change {
   const [beforeMs, afterMs] = [before?.timeMs ?? null, after?.timeMs ?? null];
-  return { name, beforeMs, afterMs, ratio: beforeMs !== null && afterMs !== null && beforeMs > 0 ? afterMs / beforeMs : null, dispatches: [before?.dispatches ?? 0, after?.dispatches ?? 0] };
+  return {
+    name, beforeMs, afterMs, ratio: beforeMs !== null && afterMs !== null && beforeMs > 0 ? afterMs / beforeMs : null,
+    clearlySlower: before !== undefined && after !== undefined && (after.leastMs ?? after.timeMs) > (before.mostMs ?? before.timeMs),
+    dispatches: [before?.dispatches ?? 0, after?.dispatches ?? 0],
+  };
 }
 
 /** By name, the greatest difference first. */
@@ -112,9 +138,17 @@ function differencesOf(before: ComparableProfile, after: ComparableProfile): str
   differ("toggles", before.adapter.toggles.join(" "), after.adapter.toggles.join(" "));
   differ("clock", before.method, after.method);
   if (before.choice && after.choice && choicesDiffer(before.choice, after.choice)) found.push(`choice of kernels: ${[before.choice, after.choice].map((c) => choiceText(c).replace("kernels: ", "")).join(" before; now ")}`);
-  for (const [name, unit] of [["gflopPerSecond", "GFLOP/s"], ["gigabytesPerSecond", "GB/s"]] as const) {
-    const ratio = after.ceilings[name] / before.ceilings[name];
-    if (ratio < 0.8 || ratio > 1.25) found.push(`speed of the machine: ${after.ceilings[name].toFixed(1)} ${unit} at its best, ${before.ceilings[name].toFixed(1)} before; other work, or other clocks`);
+  for (const { unit, from, to, ratio } of speedsOf(before, after)) {
+    if (ratio < slow || ratio > 1 / slow) found.push(`speed of the machine: ${to.toFixed(1)} ${unit} at its best, ${from.toFixed(1)} before; other work, or other clocks`);
   }
   return found;
 }
+
+/** Ceilings at less than this share of what they were are another speed of the machine. */
+const slow = 0.8;
+
+const speedsOf = (before: ComparableProfile, after: ComparableProfile) =>
+  ([["gflopPerSecond", "GFLOP/s"], ["gigabytesPerSecond", "GB/s"]] as const).map(([name, unit]) => {
+    const [from, to] = [before.ceilings[name], after.ceilings[name]];
+    return { unit, from, to, ratio: from > 0 && to > 0 ? to / from : 1 };
+  });

@@ -75,6 +75,9 @@ export interface Group {
   readonly name: string;
   readonly dispatches: number;
   readonly timeMs: number;
+  /** The sums of the shortest and of the longest repeats. */
+  readonly leastMs: number;
+  readonly mostMs: number;
   /** Of the whole profile, 0 to 1. */
   readonly share: number;
   readonly flops: number;
@@ -104,7 +107,7 @@ export function groupBy(dispatches: readonly JudgedDispatch[], nameOf: (dispatch
     const held = (bound: Bound) => sum((d) => (d.bound === bound ? d.timeMs : 0));
     const bound = (["compute", "memory", "launch"] as const).reduce((most, b) => (held(b) > held(most) ? b : most));
     return {
-      name, dispatches: members.length, timeMs, share: totalMs > 0 ? timeMs / totalMs : 0, flops, bytes,
+      name, dispatches: members.length, timeMs, leastMs: sum((d) => d.leastMs), mostMs: sum((d) => d.mostMs), share: totalMs > 0 ? timeMs / totalMs : 0, flops, bytes,
       gflopPerSecond: perSecond(flops), gigabytesPerSecond: perSecond(bytes), bound, roofMs, ofRoof: timeMs > 0 ? roofMs / timeMs : 0,
     };
   }).sort((a, b) => b.timeMs - a.timeMs);

@@ -7,7 +7,7 @@ export const mostProfileBytes = 64 * 2 ** 20;
 
 const name = z.string().max(1000);
 const figure = z.number().nonnegative();
-const groups = z.array(z.object({ name, timeMs: figure, dispatches: figure })).max(100_000);
+const groups = z.array(z.object({ name, timeMs: figure, leastMs: figure.optional(), mostMs: figure.optional(), dispatches: figure })).max(100_000);
 
 const comparable = z.object({
   format: z.literal("roentgen profile 1"),
@@ -16,7 +16,7 @@ const comparable = z.object({
   method: z.enum(["pass", "inside-pass", "wall"]),
   choice: z.object({ shapes: figure, tuned: z.record(name, name), date: name.nullable() }).optional(),
   totalMs: figure,
-  plain: z.object({ wallMs: figure }),
+  plain: z.object({ wallMs: figure, leastMs: figure.optional(), mostMs: figure.optional() }),
   ceilings: z.object({ gflopPerSecond: figure, gigabytesPerSecond: figure }),
   dispatches: z.array(z.object({ label: name, timeMs: figure })).max(100_000),
   kernels: groups,
