@@ -117,4 +117,15 @@ describe("roentgen profile", () => {
       `--fail-if-slower compares equal work: ${before} is of resnet18, training step with Adam, batch 4, 64 px, this would be of resnet18, forward pass, batch 1, 32 px.`,
     );
   });
+
+  it.each([
+    ["a page in a folder that is not there", { html: "nope/p.html" }, /^--html .*nope\/p.html: there is no folder .*nope\. Make it/],
+    ["a trace that is a folder", { trace: "." }, /^--trace .*: that is a folder/],
+    ["two files of one name", { html: "a/../one", trace: "one" }, /^--html and --trace name the same file/],
+    ["a page over what it is compared with", { html: "before.json", compare: "before.json" }, /^--compare and --html name the same file/],
+    ["a comparison with nothing", { compare: "gone.json" }, /^--compare .*gone.json cannot be read: ENOENT/],
+  ] as const)("refuses %s before it measures", async (_, paths, message) => {
+    const inFolder = Object.fromEntries(Object.entries(paths).map(([option, path]) => [option, `${folder}/${path}`]));
+    await expect(profileModel("resnet18", { batch: 1, size: 32, repeats: 1, top: 1, adapter: "no such adapter", ...inFolder })).rejects.toThrow(expect.objectContaining({ name: "ConfigError", message: expect.stringMatching(message) as string }) as Error);
+  });
 });

@@ -1,5 +1,6 @@
-import { readFile, stat } from "node:fs/promises";
+import { access, constants, readFile, stat } from "node:fs/promises";
 import { availableParallelism, loadavg, platform } from "node:os";
+import { dirname, resolve } from "node:path";
 import { ConfigError } from "@roentgen/core";
 import { writeText } from "@roentgen/core/node";
 import { openDevice } from "@roentgen/gpu/node";
@@ -35,6 +36,7 @@ export interface ProfileOptions {
 export async function profileModel(model: string, options: ProfileOptions): Promise<void> {
   const { train = false, batch, size, precision = "f32", repeats, failIfSlower } = options;
   if (failIfSlower !== undefined && options.compare === undefined) throw new ConfigError("--fail-if-slower compares with an earlier profile. Name it with --compare old.json.");
+  await checkOutputs(options);
   // Read first: who mistyped a name should not wait for a measurement.
   const before = options.compare === undefined ? null : parseProfile(await readBounded(options.compare), options.compare);
   const workload: Workload = { model, train, batch, size, precision };
@@ -48,9 +50,10 @@ export async function profileModel(model: string, options: ProfileOptions): Prom
     const report = await profileWorkload(device, workload, { roentgen: version, runtime: `Node ${process.version}`, repeats, tuning, ...(machine ? { machine } : {}), onProgress: (stage, done, total) => progress.show(stages[stage], done, total) });
     progress.end();
     const comparison = before && compareProfiles(before, report);
+    process.stdout.write(`${options.json ? JSON.stringify(comparison ? { ...report, comparison } : report, null, 1) : formatProfile(report, { top: options.top, comparison })}\n`);
+    // Printed first: a disk that is full by now shall not take the table with it.
     if (options.html !== undefined) await writeText(options.html, profileHtml(report, comparison));
     if (options.trace !== undefined) await writeText(options.trace, JSON.stringify(chromeTrace(report)));
-    process.stdout.write(`${options.json ? JSON.stringify(comparison ? { ...report, comparison } : report, null, 1) : formatProfile(report, { top: options.top, comparison })}\n`);
     if (comparison && failIfSlower !== undefined) failOnRegressions(comparison, failIfSlower);
   } finally {
     progress.end();
@@ -67,10 +70,30 @@ async function tuningOf(identity: string): Promise<KnownTuning | null> {
 /** Windows has no load average. */
 const machine = platform() === "win32" ? undefined : { cores: availableParallelism(), load: () => loadavg()[0] ?? 0 };
 
+/** Throws ConfigError for files that could not be written, or would overwrite each other: before a measurement that they would lose. */
+async function checkOutputs({ html, trace, compare }: Pick<ProfileOptions, "html" | "trace" | "compare">): Promise<void> {
+  const taken = new Map<string, string>(compare === undefined ? [] : [[resolve(compare), "--compare"]]);
+  for (const [option, path] of [["--html", html], ["--trace", trace]] as const) {
+    if (path === undefined) continue;
+    const other = taken.get(resolve(path));
+    if (other !== undefined) throw new ConfigError(`${other} and ${option} name the same file, ${path}. Give each its own.`);
+    taken.set(resolve(path), option);
+    if ((await stat(path).catch(() => null))?.isDirectory()) throw new ConfigError(`${option} ${path}: that is a folder. Name a file in it.`);
+    const folder = dirname(resolve(path));
+    if (!(await stat(folder).catch(() => null))?.isDirectory()) throw new ConfigError(`${option} ${path}: there is no folder ${folder}. Make it, or name another.`);
+    await access(folder, constants.W_OK).catch((error: Error) => {
+      throw new ConfigError(`${option} ${path}: ${folder} cannot be written to (${error.message}). Name another folder.`);
+    });
+  }
+}
+
 async function readBounded(path: string): Promise<string> {
-  const { size } = await stat(path);
+  const unreadable = (error: Error) => {
+    throw new ConfigError(`--compare ${path} cannot be read: ${error.message}. Name a file that \`roentgen profile --json\` wrote.`);
+  };
+  const { size } = await stat(path).catch(unreadable);
   if (size > mostProfileBytes) throw new ConfigError(`${path}: has ${size} bytes, more than any profile. Is it the right file?`);
-  return readFile(path, "utf8");
+  return readFile(path, "utf8").catch(unreadable);
 }
 
 function failOnRegressions(comparison: Comparison, limit: number): void {
