@@ -2,7 +2,7 @@
 // ceilings and times every dispatch. Runs in Node and in a tab.
 
 import { ConfigError, Rng } from "@roentgen/core";
-import { bestCeilings, type Ceilings, type Device, measureCeilings, type Profile, type TimingOptions } from "@roentgen/gpu";
+import { bestCeilings, type Ceilings, type Device, measureCeilings, type Profile, readableBytes, type TimingOptions } from "@roentgen/gpu";
 import { modelNamed, UNet } from "@roentgen/models";
 import { Adam, dispose, LossScale, materialize, type Module, Pass } from "@roentgen/nn";
 import { backward, bceWithLogits, collectTasks, crossEntropy, type InputData, noGrad, record, spec, type Step, type Tensor, useTuning } from "@roentgen/tensor";
@@ -83,6 +83,16 @@ async function wallOf(device: Device, step: Step<unknown>, inputs: readonly Inpu
   return performance.now() - began;
 }
 
+/** Throws ConfigError for images that no kernel could be given at once, before anything is made for them. */
+function checkImages(name: string, batch: number, size: number, mostBytes: number): void {
+  const bytes = 4 * 3 * batch * size * size;
+  if (bytes <= mostBytes) return;
+  const most = Math.floor(mostBytes / (12 * size * size));
+  const images = batch === 1 ? `an image of ${size} px is` : `${batch} images of ${size} px are`;
+  const fix = most > 0 ? `Use a batch of ${most} or less, less still where the network needs more, or a smaller size.` : "Use a smaller size.";
+  throw new ConfigError(`${name}: ${images} ${readableBytes(bytes)}, and this device gives a kernel ${readableBytes(mostBytes)} at most. ${fix}`);
+}
+
 export interface RecordedWorkload {
   readonly step: Step<unknown>;
   readonly inputs: readonly InputData[];
@@ -92,9 +102,10 @@ export interface RecordedWorkload {
 
 /** The step of a workload, with inputs for it. The same seed every time: two profiles do the same work. Throws what `profileWorkload` throws. */
 export function recordWorkload(device: Device, workload: Workload): RecordedWorkload {
-  const { model: name, train, size, precision = "f32" } = workload;
+  const { model: name, train, batch, size, precision = "f32" } = workload;
   const model = modelNamed(name);
   if (model instanceof UNet && size % 32 !== 0) throw new ConfigError(`${name}: the size must be a multiple of 32, not ${size}: the encoder halves it five times.`);
+  checkImages(name, batch, size, device.maxBindingBytes);
   materialize(model, device, { seed: 0 });
   const pass: Parts["pass"] = new Pass(model, precision);
   const lossScale = precision === "mixed" ? new LossScale(device) : undefined;
