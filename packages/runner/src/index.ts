@@ -7,6 +7,7 @@ export { chromeTrace, type Trace, type TraceEvent } from "./profile/chrome-trace
 export { type Change, type ComparableProfile, compareProfiles, type Comparison, regressions } from "./profile/compare.ts";
 export { flame, type FlameBox } from "./profile/flame.ts";
 export type { Bound, Group, JudgedDispatch } from "./profile/judge.ts";
+export { memoryText } from "./profile/memory-timeline.ts";
 export { mostProfileBytes, parseProfile } from "./profile/parse-profile.ts";
 export { profileHtml } from "./profile/profile-html.ts";
 export { adapterName, choiceText, type KernelChoice, type KnownTuning, loadText, type Machine, methodText, profileReport, type ProfileReport, titleOf, type Workload } from "./profile/profile-report.ts";

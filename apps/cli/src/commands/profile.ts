@@ -5,7 +5,7 @@ import { ConfigError } from "@roentgen/core";
 import { writeText } from "@roentgen/core/node";
 import { openDevice } from "@roentgen/gpu/node";
 import {
-  adapterName, ceilingText, choiceText, chromeTrace, compareProfiles, type Comparison, comparisonTables, type KnownTuning, loadText, methodText, mostProfileBytes, parseProfile, profileHtml, type ProfileProgress, type ProfileReport, profileTables, profileWorkload, regressions, type Table, titleOf, type Workload,
+  adapterName, ceilingText, choiceText, chromeTrace, compareProfiles, type Comparison, comparisonTables, type KnownTuning, loadText, memoryText, methodText, mostProfileBytes, parseProfile, profileHtml, type ProfileProgress, type ProfileReport, profileTables, profileWorkload, regressions, type Table, titleOf, type Workload,
 } from "@roentgen/runner";
 import { tuningIdentity, winnersOf } from "@roentgen/tensor";
 import { exitCodes } from "../failure.ts";
@@ -119,6 +119,7 @@ export function formatProfile(report: ProfileReport, { top, comparison }: { read
     `ceilings: ${ceilingText(report.ceilings)}`,
     `${dispatches.length} dispatches, ${totalMs.toFixed(3)} ms on the device${speed}; the ceilings allow ${roofMs.toFixed(3)} ms`,
     `a plain run takes ${plain.wallMs.toFixed(3)} ms: ${plain.encodeMs.toFixed(3)} to encode, ${plain.submitMs.toFixed(3)} to submit; ${plain.leastMs.toFixed(3)} to ${plain.mostMs.toFixed(3)} over all plain runs`,
+    `memory: ${memoryText(report)}`,
     ...(load === null ? [] : [load]),
   ];
   const found = warnings.flatMap(({ what, lookAt }) => [`! ${what}`, ...lookAt.map((place) => `    ${place}`)]);

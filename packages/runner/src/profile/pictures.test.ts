@@ -2,7 +2,7 @@ import { parseHTML } from "linkedom/worker";
 import { describe, expect, it } from "vitest";
 import { compareProfiles } from "./compare.ts";
 import { flame } from "./flame.ts";
-import { memoryBoxes } from "./memory-timeline.ts";
+import { memoryBoxes, memoryRows, memorySums, memoryText } from "./memory-timeline.ts";
 import { ceilings, profile, report } from "./profile.fixture.ts";
 import { profileHtml } from "./profile-html.ts";
 import { methodText } from "./profile-report.ts";
@@ -45,11 +45,29 @@ describe("a flame graph", () => {
   });
 });
 
-it("memory lies in slots, the largest at the bottom, from the first dispatch that needs it to the last", () => {
+describe("memory", () => {
   const mebi = 2 ** 20;
-  expect(memoryBoxes(profile.memory, 7).map(({ label, x1, x2, y1, y2 }) => [label, x1, x2, y1 / mebi, y2 / mebi])).toEqual([
-    ["train input 0", 0, 1, 3, 5], ["layer1.0.bn1 y", 1, 5, 3, 4], ["layer1.0.conv1 y", 0, 7, 0, 3],
-  ]);
+  it("lies in slots, the largest first, from the first dispatch that needs it to the last", () => {
+    const rows = memoryRows(profile.memory.slots);
+    // The largest has 15 for words and 30 more, the other 15 and 30 times the root of two thirds.
+    expect(rows).toEqual([{ slot: 1, bytes: 3 * mebi, y: 0, height: 45, named: true }, { slot: 0, bytes: 2 * mebi, y: 45, height: 15 + 30 * Math.sqrt(2 / 3), named: true }]);
+    expect(memoryBoxes(profile.memory, rows, 7).map(({ label, x1, x2, y1, filledFrom }) => [label, x1, x2, y1, filledFrom])).toEqual([
+      ["train input 0", 0, 1, 45, expect.closeTo(45, 9)], ["layer1.0.bn1 y", 1, 5, 45, expect.closeTo(45 + (rows[1]?.height ?? 0) / 2, 9)], ["layer1.0.conv1 y", 0, 7, 0, 0],
+    ]);
+  });
+
+  it("of many slots leaves no one so little room that it cannot be seen, nor one all of it", () => {
+    const rows = memoryRows([{ bytes: 120 * mebi }, ...Array.from({ length: 215 }, () => ({ bytes: 4096 }))]);
+    const height = rows.reduce((sum, row) => sum + row.height, 0);
+    expect(Math.min(...rows.map((row) => row.height))).toBeGreaterThan(1);
+    expect(rows[0]?.height).toBeLessThan(0.1 * height);
+    expect(height).toBeLessThan(700);
+  });
+
+  it("is summed as it is: slots, what is beside them, what outlives the plan", () => {
+    expect(memorySums(profile.memory)).toEqual({ slots: 5 * mebi, beside: mebi, persistent: mebi });
+    expect(memoryText(report())).toBe("5.0 MiB live at the peak, 2 slots of 5.0 MiB, images and parameters 1.0 MiB, beside the plan 1.0 MiB; largest: layer1.0.conv1 y 3.0 MiB, train input 0 2.0 MiB, layer1.0.bn1 y 1.0 MiB");
+  });
 });
 
 it.each([
@@ -87,7 +105,7 @@ describe("the page", () => {
 
   it("shows what was measured, on what, and what to look at", () => {
     const words = (document.body.textContent ?? "").replace(/\s+/g, " ");
-    for (const expected of ["13.00 ms, 307.7 images/s without gaps", "100.0 GFLOP/s in f32, 200.0 in f16, 10.0 GB/s copied (20.0 in cache), 0.100 ms for an empty dispatch", "matmul.forward reaches 10 % of its compute roof", "llvmpipe <16>, a software adapter", "Before and after", "-timestamp_quantization"]) {
+    for (const expected of ["13.00 ms, 307.7 images/s without gaps", "100.0 GFLOP/s in f32, 200.0 in f16, 10.0 GB/s copied (20.0 in cache), 0.100 ms for an empty dispatch", "matmul.forward reaches 10 % of its compute roof", "llvmpipe <16>, a software adapter", "Before and after", "-timestamp_quantization", "what the plan’s 2 slots hold, 5.0 MiB; grey: 1.0 MiB in textures", "layer1.0.conv1 y, 3.0 MiB"]) {
       expect(words).toContain(expected);
     }
   });

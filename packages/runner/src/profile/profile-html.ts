@@ -5,6 +5,7 @@ import { pageOf } from "../report/page.ts";
 import type { Comparison } from "./compare.ts";
 import { flame, type FlameBox } from "./flame.ts";
 import { memoryCharts } from "./memory-chart.ts";
+import { mebibytes, memorySums } from "./memory-timeline.ts";
 import { adapterName, choiceText, loadText, methodText, type ProfileReport, titleOf } from "./profile-report.ts";
 import { bandwidthChart, boundColour, rooflineChart } from "./roofline.ts";
 import { ceilingTable, ceilingText, comparisonTables, percent, profileTables, type Table } from "./tables.ts";
@@ -21,6 +22,7 @@ export function profileHtml(report: ProfileReport, comparison: Comparison | null
   const roofline = rooflineChart(report);
   const bandwidth = bandwidthChart(report);
   const charts = memoryCharts(report);
+  const sums = memorySums(memory);
   return pageOf({
     title,
     rules: ownStyle,
@@ -36,7 +38,7 @@ ${figure(html`${boundLegend}<div class="panels wide">${[roofline, bandwidth].map
 <h2>Flame</h2>
 ${figure(flameView(flame(report.dispatches, titleOf(workload))), "Time by phase, module, op and kernel: widths are time on the device, colours what share of it the ceilings need.")}
 <h2>Memory</h2>
-${charts ? figure(html`${charts[0]}${charts[1]}`, html`Above: bytes whose values are still needed, ${mebibytes(memory.peakLiveBytes)} at the peak; dashed: what the plan’s ${memory.slots.length} slots hold, ${mebibytes(memory.bytes)} with parameters of dispatches. Below: the slots, largest at the bottom, and what lives in them from dispatch to dispatch. Beside the plan: ${mebibytes(memory.persistent.reduce((sum, b) => sum + b.bytes, 0))} in ${memory.persistent.length} persistent buffers.`) : html`<p>The plan has no memory of its own.</p>`}
+${charts ? figure(html`${charts[0]}${charts[1]}`, html`Above: bytes whose values are still needed, ${mebibytes(memory.peakLiveBytes)} at the peak; dashed: what the plan’s ${memory.slots.length} slots hold, ${mebibytes(sums.slots)}; grey: ${mebibytes(sums.beside)} in textures that kernels read as images and in parameters of dispatches, so that the plan has ${mebibytes(memory.bytes)} in all. Below: the slots, largest first, and what lives in them from dispatch to dispatch; a box is darker as far as its tenant fills the slot. Rows are not to scale: the largest are higher by the square root of their bytes, the smallest all alike. Beside the plan: ${mebibytes(sums.persistent)} in ${memory.persistent.length} persistent buffers.`) : html`<p>The plan has no memory of its own.</p>`}
 <h2>Tables</h2>
 ${profileTables(report, mostRows).map((table, i) => (i < 3 ? tableHtml(table) : html`<details><summary>${table.title}</summary>${tableHtml(table)}</details>`))}
 <details><summary>How the ceilings were found</summary>${tableHtml(ceilingTable(report))}</details>
@@ -48,7 +50,6 @@ ${profileTables(report, mostRows).map((table, i) => (i < 3 ? tableHtml(table) : 
 }
 
 const imagesPerSecond = (batch: number, ms: number): string => (ms > 0 ? ((1000 * batch) / ms).toFixed(1) : "–");
-const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
 function warningList({ warnings }: ProfileReport): Markup {
   if (warnings.length === 0) return html`<p>No kernel of weight is below a fifth of its roof.</p>`;
