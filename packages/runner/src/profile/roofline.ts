@@ -6,6 +6,7 @@ import { chart } from "../report/chart.ts";
 import type { Markup } from "../report/html.ts";
 import { colourOf } from "../report/style.ts";
 import type { Group } from "./judge.ts";
+import { type Label, placeLabels } from "./labels.ts";
 import type { ProfileReport } from "./profile-report.ts";
 
 /** Colours by wall: arithmetic, memory, launch. */
@@ -53,20 +54,41 @@ export function decades(values: readonly number[]): [number, number] {
   return [10 ** low, 10 ** Math.max(high, low + 1)];
 }
 
-/** How many lines each name moves down to stay clear of those above it, the highest point first. */
-function spread(points: readonly RooflinePoint[], [low, high]: readonly [number, number]): { point: RooflinePoint; lines: number }[] {
-  const perLine = Math.log(high / low) / 24;
-  let free = Infinity;
-  return [...points].sort((a, b) => b.gflopPerSecond - a.gflopPerSecond).map((point) => {
-    const at = Math.log(point.gflopPerSecond);
-    const placed = Math.min(at, free);
-    free = placed - perLine;
-    return { point, lines: (at - placed) / perLine };
-  });
-}
-
 const axis = (label: string, domain: readonly [number, number]) => ({ type: "log" as const, label, domain: [...domain], tickFormat: "~s", grid: true, labelArrow: "none" as const, nice: false, clamp: true });
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+/** Kernels that hold less of the time go without a name. */
+const leastNamed = 0.01;
+const margins = { marginTop: 26, marginRight: 12, marginBottom: 38, marginLeft: 52 } as const;
+const radius = ({ share }: RooflinePoint): number => 3 + 14 * Math.sqrt(share);
+
+/** Two logarithmic axes in a chart of some size: from values to pixels and back. */
+function plane([left, right]: readonly [number, number], [low, high]: readonly [number, number], { width, height }: { readonly width: number; readonly height: number }) {
+  const frame = { x1: margins.marginLeft, y1: margins.marginTop, x2: width - margins.marginRight, y2: height - margins.marginBottom };
+  const along = (value: number, from: number, to: number) => Math.min(1, Math.max(0, Math.log(value / from) / Math.log(to / from)));
+  return {
+    frame,
+    pixelOf: ({ intensity, gflopPerSecond }: Pick<RooflinePoint, "intensity" | "gflopPerSecond">): [number, number] => [frame.x1 + along(intensity, left, right) * (frame.x2 - frame.x1), frame.y2 - along(gflopPerSecond, low, high) * (frame.y2 - frame.y1)],
+    valueAt: (x: number, y: number) => ({ intensity: left * (right / left) ** ((x - frame.x1) / (frame.x2 - frame.x1)), gflopPerSecond: low * (high / low) ** ((frame.y2 - y) / (frame.y2 - frame.y1)) }),
+  };
+}
+
+/** Where the names of the heaviest kernels stand. */
+function namesIn({ frame, pixelOf }: ReturnType<typeof plane>, points: readonly RooflinePoint[], edges: readonly RooflineEdge[]): Label[] {
+  const spots = points.map((point) => {
+    const [x, y] = pixelOf(point);
+    return { name: point.name, x, y, r: radius(point), weight: point.share };
+  });
+  const lines = edges.map((edge) => edge.points.map(pixelOf));
+  // The lines' own names, at the right end above them.
+  const taken = edges.flatMap((edge, i) => {
+    const [, y] = lines[i]?.at(-1) ?? [0, 0];
+    return nameOfEdge(edge) === "" ? [] : [{ x1: frame.x2 - 6.6 * edge.name.length, y1: y - 14, x2: frame.x2, y2: y }];
+  });
+  return placeLabels(spots.filter(({ weight }) => weight >= leastNamed), { frame, spots, lines, taken });
+}
+
+const nameOfEdge = (edge: RooflineEdge): string => (edge.dashed && edge.name.startsWith("in cache") ? "" : edge.name);
 
 /** Null if no kernel computes. */
 export function rooflineChart({ kernels, ceilings }: Pick<ProfileReport, "kernels" | "ceilings">, size = { width: 520, height: 360 }): Markup | null {
@@ -77,16 +99,18 @@ export function rooflineChart({ kernels, ceilings }: Pick<ProfileReport, "kernel
   const highest = Math.max(...edges.flatMap((edge) => edge.points.map((p) => p.gflopPerSecond)), ...points.map((p) => p.gflopPerSecond));
   // What does next to nothing lies on the lower edge.
   const y: [number, number] = [Math.max(decades(points.map((p) => p.gflopPerSecond))[0], 10 ** Math.floor(Math.log10(highest) - 3)), 1.6 * highest];
+  const drawn = plane(x, y, size);
+  const names = namesIn(drawn, points, edges);
   const marks: Markish[] = [
     ...edges.map(({ points: along, dashed }) => line(along, { x: "intensity", y: "gflopPerSecond", stroke: "currentColor", strokeWidth: dashed ? 1 : 1.8, strokeDasharray: dashed ? "5,3" : "none" })),
-    text(edges, { x: () => x[1], y: (e: RooflineEdge) => e.points.at(-1)?.gflopPerSecond, text: (e: RooflineEdge) => (e.dashed && e.name.startsWith("in cache") ? "" : e.name), textAnchor: "end", dy: -7, fill: "currentColor" }),
-    // Names that would lie on each other step down, line by line.
-    ...spread(points.filter((p) => p.share >= 0.04), y).map(({ point, lines }) => text([point], { x: "intensity", y: "gflopPerSecond", text: "name", textAnchor: "end", dx: -12, dy: 12 * lines, fontSize: 10, fill: "currentColor", stroke: "var(--paper)", strokeWidth: 3 })),
-    dot(points, { x: "intensity", y: "gflopPerSecond", r: (p: RooflinePoint) => 3 + 14 * Math.sqrt(p.share), fill: (p: RooflinePoint) => boundColour[p.bound], fillOpacity: 0.55, stroke: (p: RooflinePoint) => boundColour[p.bound],
+    text(edges, { x: () => x[1], y: (e: RooflineEdge) => e.points.at(-1)?.gflopPerSecond, text: nameOfEdge, textAnchor: "end", dy: -7, fill: "currentColor" }),
+    dot(points, { x: "intensity", y: "gflopPerSecond", r: radius, fill: (p: RooflinePoint) => boundColour[p.bound], fillOpacity: 0.55, stroke: (p: RooflinePoint) => boundColour[p.bound],
       title: (p: RooflinePoint) => `${p.name}\n${p.gflopPerSecond.toFixed(1)} GFLOP/s at ${p.intensity.toPrecision(3)} FLOP/byte\n${percent(p.ofRoof)} of its ${p.bound} roof, ${percent(p.share)} of the time` }),
+    ...names.flatMap(({ leader }) => (leader ? [line([drawn.valueAt(leader.x1, leader.y1), drawn.valueAt(leader.x2, leader.y2)], { x: "intensity", y: "gflopPerSecond", stroke: "currentColor", strokeWidth: 0.7 })] : [])),
+    text(names.map(({ name, x1, y1, y2 }) => ({ name, ...drawn.valueAt(x1, (y1 + y2) / 2) })), { x: "intensity", y: "gflopPerSecond", text: "name", textAnchor: "start", fontSize: 10, fill: "currentColor", stroke: "var(--paper)", strokeWidth: 2 }),
   ];
   return chart(`Roofline: ${points.map((p) => `${p.name} ${p.gflopPerSecond.toFixed(1)} GFLOP/s at ${p.intensity.toPrecision(2)} FLOP per byte, ${percent(p.ofRoof)} of its roof`).join("; ")}.`, {
-    ...size, marginLeft: 52, x: axis("FLOP per byte", x), y: axis("GFLOP/s", y), r: { type: "identity" }, marks,
+    ...size, ...margins, x: axis("FLOP per byte", x), y: axis("GFLOP/s", y), r: { type: "identity" }, marks,
   });
 }
 
