@@ -60,10 +60,10 @@ describe("roentgen profile", () => {
       conv1                1   6.000  18.8 %      1.5   0.3   50.0 %  compute
 
       By dispatch (2 of 3, slowest first)
-      dispatch                                  grid       ms   share  MFLOP    MB  GFLOP/s  GB/s  of roof  bound
-      ----------------------------------------  -----  ------  ------  -----  ----  -------  ----  -------  -------
-      conv1 conv2d grad conv2d.backward_weight  4x2x1  24.000  75.0 %    9.0  2.00      0.4   0.1   12.5 %  compute
-      conv1 conv2d conv2d.lanes.forward         4x2x1   6.000  18.8 %    9.0  2.00      1.5   0.3   50.0 %  compute
+      dispatch                                  grid       ms     least to most   share  MFLOP    MB  GFLOP/s  GB/s  of roof  bound
+      ----------------------------------------  -----  ------  ----------------  ------  -----  ----  -------  ----  -------  -------
+      conv1 conv2d grad conv2d.backward_weight  4x2x1  24.000  24.000 to 24.000  75.0 %    9.0  2.00      0.4   0.1   12.5 %  compute
+      conv1 conv2d conv2d.lanes.forward         4x2x1   6.000    6.000 to 6.000  18.8 %    9.0  2.00      1.5   0.3   50.0 %  compute
 
       ! conv2d.backward_weight reaches 13 % of its compute roof and takes 75 % of the time
           family: this is the plain kernel; a shape outside every fast family's, or a device that none was chosen for
@@ -105,6 +105,16 @@ describe("roentgen profile", () => {
     `);
     expect(text).toContain("! not the same toggles: none before, -timestamp_quantization now\n! not the same choice of kernels: by rule before; now 1 of 2 shapes tuned");
     expect(text).toContain("kernels: 1 of 2 shapes tuned (2026-11-20), the rest by rule\n");
+  });
+
+  it("cuts names only as far as the terminal is too narrow for them", () => {
+    const long = "layer4.0.conv2 conv2d grad conv2d.lanes.images.winograd-few.backward_weight";
+    const nameIn = (width?: number) => formatProfile(reportOf([dispatch(long, 6, 9e6)]), { top: 1, comparison: null, width }).split("\n").find((line) => line.startsWith("layer4.0.conv2 conv2d"))?.split("  ")[0];
+    expect(nameIn()).toBe(long);
+    expect(nameIn(200)).toBe(long);
+    expect(nameIn(150)?.length).toBeGreaterThan(56);
+    expect(nameIn(150)?.length).toBeLessThan(long.length);
+    expect(nameIn(80)?.length).toBe(56);
   });
 
   it("wants something to compare with before it may fail", async () => {

@@ -50,7 +50,7 @@ export async function profileModel(model: string, options: ProfileOptions): Prom
     const report = await profileWorkload(device, workload, { roentgen: version, runtime: `Node ${process.version}`, repeats, tuning, ...(machine ? { machine } : {}), onProgress: (stage, done, total) => progress.show(stages[stage], done, total) });
     progress.end();
     const comparison = before && compareProfiles(before, report);
-    process.stdout.write(`${options.json ? JSON.stringify(comparison ? { ...report, comparison } : report, null, 1) : formatProfile(report, { top: options.top, comparison })}\n`);
+    process.stdout.write(`${options.json ? JSON.stringify(comparison ? { ...report, comparison } : report, null, 1) : formatProfile(report, { top: options.top, comparison, width: process.stdout.columns })}\n`);
     // Printed first: a disk that is full by now shall not take the table with it.
     if (options.html !== undefined) await writeText(options.html, profileHtml(report, comparison));
     if (options.trace !== undefined) await writeText(options.trace, JSON.stringify(chromeTrace(report)));
@@ -104,11 +104,16 @@ function failOnRegressions(comparison: Comparison, limit: number): void {
 
 const stages: Readonly<Record<Parameters<ProfileProgress>[0], string>> = { record: "recording the step", ceilings: "measuring what the device can do", compile: "compiling", time: "timing" };
 
-const printed = ({ title, heads, rows }: Table): string =>
-  `${title}\n${textTable(rows, heads.map(({ text, right, most }, i) => ({ head: text, of: (row: readonly string[]) => row[i] ?? "", ...(right ? { right } : {}), ...(most === undefined ? {} : { most }) })))}`;
+/** A table as text. Names are cut as far as the width asks for it, and no further than the table allows. */
+function printed({ title, heads, rows }: Table, width: number): string {
+  const widths = heads.map(({ text }, i) => Math.max(text.length, ...rows.map((row) => row[i]?.length ?? 0)));
+  const tooWide = widths.reduce((sum, w) => sum + w + 2, -2) - width;
+  const columns = heads.map(({ text, right, most }, i) => ({ head: text, of: (row: readonly string[]) => row[i] ?? "", ...(right ? { right } : {}), ...(most === undefined ? {} : { most: Math.max(most, (widths[i] ?? 0) - tooWide) }) }));
+  return `${title}\n${textTable(rows, columns)}`;
+}
 
-/** A profile for a person at a terminal. */
-export function formatProfile(report: ProfileReport, { top, comparison }: { readonly top: number; readonly comparison: Comparison | null }): string {
+/** A profile for a person at a terminal of that width; a file has all of each line. */
+export function formatProfile(report: ProfileReport, { top, comparison, width = Infinity }: { readonly top: number; readonly comparison: Comparison | null; readonly width?: number | undefined }): string {
   const { adapter, dispatches, totalMs, roofMs, plain, workload, warnings } = report;
   const load = loadText(report);
   const speed = totalMs > 0 ? `, ${((1000 * workload.batch) / totalMs).toFixed(1)} images/s without gaps` : "";
@@ -123,7 +128,8 @@ export function formatProfile(report: ProfileReport, { top, comparison }: { read
     ...(load === null ? [] : [load]),
   ];
   const found = warnings.flatMap(({ what, lookAt }) => [`! ${what}`, ...lookAt.map((place) => `    ${place}`)]);
+  const table = (t: Table) => printed(t, width);
   const differences = comparison?.differences.map((text) => `! not the same ${text}`) ?? [];
-  const compared = comparison ? comparisonTables(comparison, top).map(printed) : [];
-  return [facts.join("\n"), ...(differences.length > 0 ? [differences.join("\n")] : []), ...profileTables(report, top).map(printed), ...(found.length > 0 ? [found.join("\n")] : []), ...compared].join("\n\n");
+  const compared = comparison ? comparisonTables(comparison, top).map(table) : [];
+  return [facts.join("\n"), ...(differences.length > 0 ? [differences.join("\n")] : []), ...profileTables(report, top).map(table), ...(found.length > 0 ? [found.join("\n")] : []), ...compared].join("\n\n");
 }

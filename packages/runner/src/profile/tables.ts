@@ -9,7 +9,7 @@ export interface Head {
   readonly text: string;
   /** A number: aligned right. */
   readonly right?: boolean;
-  /** Longer cells lose their middle where space is short. */
+  /** Longer cells may lose their middle where space is short. */
   readonly most?: number;
 }
 
@@ -52,7 +52,7 @@ export function profileTables({ phases, ops, kernels, layers, dispatches, totalM
     grouped("By kernel", "kernel", kernels),
     grouped("By layer", "layer", layers, top),
     tableOf<JudgedDispatch>(heading("By dispatch", slowest.length, dispatches.length), slowest, [
-      [{ text: "dispatch", most: 56 }, (d) => d.label], [{ text: "grid" }, (d) => d.grid.join("x")], [number("ms"), (d) => ms(d.timeMs)], [number("share"), (d) => share(d.timeMs)],
+      [{ text: "dispatch", most: 56 }, (d) => d.label], [{ text: "grid" }, (d) => d.grid.join("x")], [number("ms"), (d) => ms(d.timeMs)], [number("least to most"), (d) => `${ms(d.leastMs)} to ${ms(d.mostMs)}`], [number("share"), (d) => share(d.timeMs)],
       [number("MFLOP"), (d) => (d.flops > 0 ? (d.flops / 1e6).toFixed(1) : "")], [number("MB"), (d) => mega(d.bytes)], ...verdict<JudgedDispatch>(),
     ]),
   ];
