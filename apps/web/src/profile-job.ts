@@ -3,7 +3,7 @@
 
 import { openDevice } from "@roentgen/gpu/browser";
 import {
-  adapterName, bandwidthChart, ceilingTable, ceilingText, choiceText, chromeTrace, flame, type FlameBox, memoryText, methodText, profileHtml, type ProfileProgress, type ProfileReport, profileTables, profileWorkload, rooflineChart, type Table, titleOf, type Warning, type Workload,
+  adapterName, bandwidthChart, ceilingTable, ceilingText, choiceText, chromeTrace, flame, type FlameBox, memoryText, methodText, profileHtml, type ProfileProgress, type ProfileReport, profileTables, profileWorkload, rooflineChart, type Table, titleOf, togglesText, type Warning, type Workload,
 } from "@roentgen/runner";
 import { tuningIdentity, winnersOf } from "@roentgen/tensor";
 import { version } from "../package.json";
@@ -48,7 +48,7 @@ function viewOf(report: ProfileReport): ProfileView {
       `${dispatches.length} dispatches, ${totalMs.toFixed(2)} ms on the device; the ceilings allow ${roofMs.toFixed(2)} ms. A plain run takes ${plain.wallMs.toFixed(2)} ms, ${plain.encodeMs.toFixed(2)} of them to encode.`,
       `Ceilings, measured here: ${ceilingText(report.ceilings)}.`,
       `Memory: ${memoryText(report)}.`,
-      `${methodText(report)} ${adapterName(adapter)}, ${adapter.software ? "software" : "a GPU"}; toggles ${adapter.toggles.join(" ") || "not told by a browser"}; ${choiceText(report.choice)}.`,
+      `${methodText(report)} ${adapterName(adapter)}, ${adapter.software ? "software" : "a GPU"}; toggles ${togglesText(adapter)}; ${choiceText(report.choice)}.`,
     ],
     warnings: report.warnings,
     tables: [...profileTables(report, mostRows), ceilingTable(report)],

@@ -10,7 +10,7 @@ export type { Bound, Group, JudgedDispatch } from "./profile/judge.ts";
 export { memoryText } from "./profile/memory-timeline.ts";
 export { mostProfileBytes, parseProfile } from "./profile/parse-profile.ts";
 export { profileHtml } from "./profile/profile-html.ts";
-export { adapterName, choiceText, type KernelChoice, type KnownTuning, loadText, type Machine, methodText, profileReport, type ProfileReport, titleOf, type Workload } from "./profile/profile-report.ts";
+export { adapterName, choiceText, type KernelChoice, type KnownTuning, loadText, type Machine, methodText, profileReport, type ProfileReport, titleOf, togglesText, type Workload } from "./profile/profile-report.ts";
 export { type ProfileProgress, type ProfileOptions, profileWorkload, recordWorkload } from "./profile/profile-workload.ts";
 export { bandwidthChart, rooflineChart } from "./profile/roofline.ts";
 export { ceilingTable, ceilingText, comparisonTables, type Head, profileTables, type Table } from "./profile/tables.ts";

@@ -5,7 +5,7 @@ import { ConfigError } from "@roentgen/core";
 import { writeText } from "@roentgen/core/node";
 import { openDevice } from "@roentgen/gpu/node";
 import {
-  adapterName, ceilingText, choiceText, chromeTrace, compareProfiles, type Comparison, comparisonTables, type KnownTuning, loadText, memoryText, methodText, mostProfileBytes, parseProfile, profileHtml, type ProfileProgress, type ProfileReport, profileTables, profileWorkload, regressions, type Table, titleOf, type Workload,
+  adapterName, ceilingText, choiceText, chromeTrace, compareProfiles, type Comparison, comparisonTables, type KnownTuning, loadText, memoryText, methodText, mostProfileBytes, parseProfile, profileHtml, type ProfileProgress, type ProfileReport, profileTables, profileWorkload, regressions, type Table, titleOf, togglesText, type Workload,
 } from "@roentgen/runner";
 import { tuningIdentity, winnersOf } from "@roentgen/tensor";
 import { exitCodes } from "../failure.ts";
@@ -119,7 +119,7 @@ export function formatProfile(report: ProfileReport, { top, comparison, width = 
   const speed = totalMs > 0 ? `, ${((1000 * workload.batch) / totalMs).toFixed(1)} images/s without gaps` : "";
   const facts = [
     titleOf(workload),
-    `on ${adapterName(adapter)}, ${adapter.software ? "software" : "a GPU"}; toggles ${adapter.toggles.join(" ") || "none"}; ${choiceText(report.choice)}`,
+    `on ${adapterName(adapter)}, ${adapter.software ? "software" : "a GPU"}; toggles ${togglesText(adapter)}; ${choiceText(report.choice)}`,
     methodText(report),
     `ceilings: ${ceilingText(report.ceilings)}`,
     `${dispatches.length} dispatches, ${totalMs.toFixed(3)} ms on the device${speed}; the ceilings allow ${roofMs.toFixed(3)} ms`,

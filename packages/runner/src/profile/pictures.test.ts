@@ -110,6 +110,12 @@ describe("the page", () => {
     }
   });
 
+  it("knows that a browser tells no toggles, which is not that there are none", () => {
+    const { adapter } = report();
+    expect(profileHtml({ ...report(), adapter: { ...adapter, toggles: [], platform: "browser" } })).toContain("<dt>Dawn toggles</dt><dd>not told by a browser</dd>");
+    expect(profileHtml({ ...report(), adapter: { ...adapter, toggles: [] } })).toContain("<dt>Dawn toggles</dt><dd>none</dd>");
+  });
+
   it("is one file: no script, nothing fetched, and no name in it is markup", () => {
     expect(document.querySelectorAll("script, link, img, iframe").length).toBe(0);
     expect(/(?:src|href)="|url\(|https?:/.exec(text)?.[0]).toBeUndefined();

@@ -6,7 +6,7 @@ import type { Comparison } from "./compare.ts";
 import { flame, type FlameBox } from "./flame.ts";
 import { memoryCharts } from "./memory-chart.ts";
 import { mebibytes, memorySums } from "./memory-timeline.ts";
-import { adapterName, choiceText, loadText, methodText, type ProfileReport, titleOf } from "./profile-report.ts";
+import { adapterName, choiceText, loadText, methodText, type ProfileReport, titleOf, togglesText } from "./profile-report.ts";
 import { bandwidthChart, boundColour, rooflineChart } from "./roofline.ts";
 import { ceilingTable, ceilingText, comparisonTables, percent, profileTables, type Table } from "./tables.ts";
 
@@ -44,7 +44,7 @@ ${profileTables(report, mostRows).map((table, i) => (i < 3 ? tableHtml(table) : 
 <details><summary>How the ceilings were found</summary>${tableHtml(ceilingTable(report))}</details>
 <h2>Environment</h2>
 <dl><dt>Adapter</dt><dd>${adapterName(adapter)}</dd><dt>Vendor, architecture, device</dt><dd>${[adapter.vendor, adapter.architecture, adapter.device].map((part) => part || "–").join(", ")}</dd>
-<dt>Kind</dt><dd>${adapter.software ? "software: computes on the processor" : "GPU"}</dd><dt>Dawn toggles</dt><dd>${adapter.toggles.join(", ") || "none"}</dd><dt>Runtime</dt><dd>${report.runtime}</dd>
+<dt>Kind</dt><dd>${adapter.software ? "software: computes on the processor" : "GPU"}</dd><dt>Dawn toggles</dt><dd>${togglesText(adapter)}</dd><dt>Runtime</dt><dd>${report.runtime}</dd>
 <dt>Kernels</dt><dd>${choiceText(report.choice).replace("kernels: ", "")}</dd><dt>Load</dt><dd>${loadText(report) ?? "not known here"}</dd></dl>`,
   });
 }

@@ -96,6 +96,10 @@ export function profileReport(profile: Profile, ceilings: RepeatedCeilings, { wa
 export const adapterName = ({ description, vendor, architecture, device }: Pick<ProfiledAdapter, "description" | "vendor" | "architecture" | "device">): string =>
   description || [vendor, architecture, device].filter(Boolean).join(" ") || "an unnamed adapter";
 
+/** What is on in Dawn, and off with a minus. */
+export const togglesText = ({ toggles, platform }: Pick<ProfiledAdapter, "toggles" | "platform">): string =>
+  toggles.join(" ") || (platform === "browser" ? "not told by a browser" : "none");
+
 /** "resnet50, training step with Adam, batch 32, 224 px". */
 export const titleOf = ({ model, train, batch, size, precision }: Workload): string =>
   `${model}, ${train ? "training step with Adam" : "forward pass"}, batch ${batch}, ${size} px${precision === "mixed" ? ", mixed precision" : ""}`;
