@@ -1,4 +1,5 @@
 import { nullDevice } from "@roentgen/gpu";
+import { collectTasks } from "@roentgen/tensor";
 import { withDevice } from "@roentgen/tensor/testing/node";
 import { expect, it } from "vitest";
 import { profileWorkload, recordWorkload } from "./profile-workload.ts";
@@ -43,5 +44,26 @@ withDevice("a workload", (device) => {
     ["too large an image", { batch: 1, size: 100_000 }, "resnet18: an image of 100000 px is 112 GiB, and this device gives a kernel 128 MiB at most. Use a smaller size."],
   ])("of %s is refused before anything is made for it", (_, much, message) => {
     expect(() => recordWorkload(nullDevice(), { model: "resnet18", train: true, ...much })).toThrow(expect.objectContaining({ name: "ConfigError", message }) as Error);
+  });
+});
+
+withDevice("a profile", (device) => {
+  it("measures ceilings before and after, plain runs around, and keeps the machine's load and what was tuned", { timeout: 120_000 }, async () => {
+    const loads = [1.5, 2.5];
+    const workload = { model: "resnet18", train: false, batch: 1, size: 32 };
+    const [open] = collectTasks(device(), () => recordWorkload(device(), workload).step.dispose()).filter(({ ways }) => ways.length > 1);
+    if (!open) throw new Error("internal: no shape has a choice.");
+    const stages: string[] = [];
+    const { ceilings, plain, machine, choice } = await profileWorkload(device(), workload, {
+      roentgen: "0.1.0", runtime: "a test", repeats: 2, machine: { cores: 2, load: () => loads.shift() ?? NaN },
+      tuning: { winners: new Map([[open.key, "plain"], ["another shape", "plain"]]), date: "2026-11-20" }, onProgress: (stage) => stages.at(-1) !== stage && stages.push(stage),
+    });
+    expect(stages).toEqual(["record", "ceilings", "compile", "time", "ceilings"]);
+    expect(ceilings.rounds.length).toBe(2);
+    expect(ceilings.gflopPerSecond).toBe(Math.max(...ceilings.rounds.map((round) => round.gflopPerSecond)));
+    expect(plain.leastMs <= plain.wallMs && plain.wallMs <= plain.mostMs).toBe(true);
+    expect(machine).toEqual({ cores: 2, load: { start: 1.5, end: 2.5 } });
+    expect(choice).toMatchObject({ tuned: { [open.key]: "plain" }, date: "2026-11-20" });
+    expect(choice.shapes).toBeGreaterThan(5);
   });
 });
