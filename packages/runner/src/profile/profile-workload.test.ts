@@ -51,7 +51,7 @@ withDevice("a profile", (device) => {
   it("measures ceilings before and after, plain runs around, and keeps the machine's load and what was tuned", { timeout: 120_000 }, async () => {
     const loads = [1.5, 2.5];
     const workload = { model: "resnet18", train: false, batch: 1, size: 32 };
-    const [open] = collectTasks(device(), () => recordWorkload(device(), workload).step.dispose()).filter(({ ways }) => ways.length > 1);
+    const [open] = collectTasks(device(), () => recordWorkload(device(), workload).dispose()).filter(({ ways }) => ways.length > 1);
     if (!open) throw new Error("internal: no shape has a choice.");
     const stages: string[] = [];
     const { ceilings, plain, machine, choice } = await profileWorkload(device(), workload, {
