@@ -20,7 +20,7 @@ export class Engine {
   constructor() {
     this.#gone = new Promise((_, reject) => (this.#end = reject));
     this.#gone.catch(() => undefined);
-    this.#worker.onerror = (event) => this.#end(new Error(`the page's worker failed: ${event.message || "its script could not be loaded. Reload the page."}`));
+    this.#worker.onerror = (event) => this.#end(new Error(`The page's worker failed: ${event.message || "its script could not be loaded. Reload the page."}`));
   }
 
   adapter(): Promise<DeviceInfo> {
@@ -54,7 +54,7 @@ export class Engine {
 
   /** Ends the worker at once, whatever it is doing; who waits for it is told. */
   terminate(): void {
-    this.#end(new Error("cancelled, with all that was under way."));
+    this.#end(new Error("Cancelled, with all that was under way."));
     this.#remote[releaseProxy]();
     this.#worker.terminate();
   }

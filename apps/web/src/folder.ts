@@ -5,7 +5,7 @@ const mostFiles = 200_000;
 /** The folder's files. Throws where it holds no index.json, or more files than any data set here. */
 export function filesOfFolder(files: readonly { readonly path: string; readonly file: File }[]): Map<string, File> {
   const [index] = files.filter(({ path }) => path === "index.json" || path.endsWith("/index.json")).sort((a, b) => a.path.length - b.path.length);
-  if (!index) throw new Error(`this folder has ${files.length} files but no index.json. It lists the images, their labels or masks, and their splits; the README says how.`);
+  if (!index) throw new Error(`This folder has no index.json (files in it: ${files.length}). That lists the images, their labels or masks, and their splits; the README says how.`);
   const root = index.path.slice(0, -"index.json".length);
   return new Map(files.flatMap(({ path, file }) => (path.startsWith(root) ? [[path.slice(root.length), file] as const] : [])));
 }
@@ -18,7 +18,7 @@ export async function filesOfDrop(items: DataTransferItemList): Promise<{ path: 
   const waiting = [...items].flatMap((item) => item.webkitGetAsEntry() ?? []);
   const found: { path: string; file: File }[] = [];
   for (let entry = waiting.pop(); entry; entry = waiting.pop()) {
-    if (found.length + waiting.length > mostFiles) throw new Error(`this folder has more than ${mostFiles} files. Choose the one with index.json in it.`);
+    if (found.length + waiting.length > mostFiles) throw new Error(`This folder has more than ${mostFiles} files. Choose the one with index.json in it.`);
     if (entry.isFile) found.push({ path: entry.fullPath.replace(/^\//, ""), file: await fileOf(entry as FileSystemFileEntry) });
     else waiting.push(...(await childrenOf(entry as FileSystemDirectoryEntry)));
   }

@@ -40,6 +40,6 @@ describe("a folder of somebody's own", () => {
   });
 
   it("is refused without one", () => {
-    expect(() => filesOfFolder(named("scans/a.png", "my-index.json"))).toThrow(/2 files but no index.json/);
+    expect(() => filesOfFolder(named("scans/a.png", "my-index.json"))).toThrow(/no index.json \(files in it: 2\)/);
   });
 });
