@@ -103,7 +103,7 @@ describe.skipIf(!hasBrowser)("in a browser", () => {
     // The model just made, a U-Net, lends its encoder to a classifier of somebody's own images.
     const model = await download(page, "masks-random-0.safetensors");
     await page.setInputFiles("#weights-input", join(import.meta.dirname, "../package.json"));
-    await page.locator("#error", { hasText: "CheckpointError" }).waitFor();
+    await page.locator("#weights-problem", { hasText: "CheckpointError" }).waitFor();
     await page.setInputFiles("#weights-input", model);
     await page.locator("#weights-facts", { hasText: "ResNet-18" }).waitFor();
     await page.setInputFiles("#folder-input", ownFolder());
@@ -163,6 +163,45 @@ describe.skipIf(!hasBrowser)("in a browser", () => {
     await page.locator("#profile-status", { hasText: "Cancelled." }).waitFor();
     expect(complaints).toEqual([]);
     expect([...origins]).toEqual([new URL(site.url).origin]);
+    await close();
+  });
+
+  it("the page says beside a choice what is wrong with it, until a better one is made", { timeout: 120_000 }, async () => {
+    const { page, complaints, close } = await site.open();
+    await page.setViewportSize({ width: 375, height: 740 });
+    await page.goto(site.url);
+    await page.locator("#app").waitFor({ state: "visible" });
+    const noIndex = mkdtempSync(join(scratch, "no-index-"));
+    const badName = mkdtempSync(join(scratch, "bad-name-"));
+    writeFileSync(join(noIndex, "a.jpg"), "");
+    writeFileSync(join(badName, "index.json"), JSON.stringify({ name: "not a name", version: 1 }));
+    const problem = page.locator("#folder-problem");
+
+    await page.setInputFiles("#folder-input", noIndex);
+    await problem.filter({ hasText: "no index.json" }).waitFor();
+    expect(await problem.textContent()).toContain("Nothing is chosen.");
+    const box = await problem.boundingBox();
+    expect(box && box.y >= 0 && box.y + box.height <= 740).toBe(true);
+    // What was asked for is not there, so nothing else is trained on in its place.
+    await page.click("#start");
+    await problem.filter({ hasText: "Choose a folder" }).waitFor();
+    expect(await page.textContent("#status")).toMatch(/^Ready/);
+
+    await page.setInputFiles("#folder-input", ownFolder());
+    await page.locator("#folder-facts", { hasText: "own: " }).waitFor();
+    expect(await problem.isVisible()).toBe(false);
+    await page.setInputFiles("#folder-input", badName);
+    await problem.filter({ hasText: "Still chosen: own." }).waitFor();
+
+    // A file's name is shown as it is.
+    await page.setInputFiles("#weights-input", { name: "whole-model.pth", mimeType: "", buffer: Buffer.from("no model") });
+    await page.locator("#weights-problem", { hasText: "whole-model.pth: " }).waitFor();
+    expect(await page.locator("#weights-problem p").first().evaluate((p) => getComputedStyle(p, "::first-letter").textTransform)).toBe("none");
+    await page.check("input[value=random]");
+    expect(await page.locator("#weights-problem").isVisible()).toBe(false);
+
+    await shoot(page, "problems");
+    expect(complaints).toEqual([]);
     await close();
   });
 

@@ -1,6 +1,7 @@
 // The form: what a person chose, with what is known of their own folder and weight file.
 
-import { type Choices, type DataChoice, type Depth, usualRate, type WeightsFacts } from "./choices.ts";
+import { Card } from "./card.ts";
+import { type Choices, type DataChoice, type DataFacts, type Depth, usualRate, type WeightsFacts } from "./choices.ts";
 import { byId, element } from "./dom.ts";
 import type { Engine } from "./engine.ts";
 import { filesOfDrop, filesOfFolder, filesOfInput } from "./folder.ts";
@@ -19,21 +20,33 @@ const radio = (name: string, value: string): HTMLInputElement => form.querySelec
 const chosen = (name: string): string => String(new FormData(form).get(name));
 const valueOf = (id: string): number => byId(id, HTMLInputElement).valueAsNumber;
 
-
 export class Form {
-  #folder: ReadonlyMap<string, File> | null = null;
-  #folderIsMask = false;
-  #weights: { readonly file: File; readonly facts: WeightsFacts } | null = null;
+  readonly #folder: Card<{ readonly files: ReadonlyMap<string, File>; readonly facts: DataFacts }>;
+  readonly #weights: Card<{ readonly file: File; readonly facts: WeightsFacts }>;
 
   /** @param engine  the worker of the moment: a cancelled run ends it and another takes its place */
-  constructor(readonly engine: () => Engine, readonly onError: (error: unknown) => void) {
-    const folderInput = byId("folder-input", HTMLInputElement);
-    folderInput.addEventListener("change", () => folderInput.files?.length && this.#guard(this.#takeFolder(filesOfInput(folderInput.files))));
-    onDrop(byId("folder-drop", HTMLElement), (data) => this.#guard(filesOfDrop(data.items).then((files) => this.#takeFolder(files))));
-    const weightsInput = byId("weights-input", HTMLInputElement);
-    weightsInput.addEventListener("change", () => weightsInput.files?.[0] && this.#guard(this.#takeWeights(weightsInput.files[0])));
-    onDrop(byId("weights-drop", HTMLElement), (data) => data.files[0] && this.#guard(this.#takeWeights(data.files[0])));
-    convert.addEventListener("click", () => this.#guard(this.#convert()));
+  constructor(readonly engine: () => Engine) {
+    this.#folder = new Card({
+      radio: radio("data", "folder"), problem: byId("folder-problem", HTMLElement), nameOf: ({ facts }) => facts.name,
+      show: ({ facts: { name, kind, classes, images } }) => {
+        folderFacts.textContent = `${name}: ${kind === "mask" ? "masks of" : kind} ${classes.slice(0, 6).join(", ")}${classes.length > 6 ? ", …" : ""}; ${images.train} training, ${images.val} validation, ${images.test} test images`;
+        this.#show();
+      },
+    });
+    this.#weights = new Card({
+      radio: radio("init", "file"), problem: byId("weights-problem", HTMLElement), nameOf: ({ file }) => file.name,
+      show: ({ file, facts: { report } }) => {
+        weightsFacts.textContent = `${file.name}: ${titleOf(report)}`;
+        weightsDetails.replaceChildren(...detailsOf(report).flatMap(({ head, lines }) => [element("h3", "", head), element("ul", "", ...lines.map((line) => element("li", "", line)))]));
+        weightsReport.hidden = false;
+        this.#show();
+      },
+    });
+    onChosen("folder-input", (files) => this.#take(this.#folder, this.#readFolder(filesOfInput(files))));
+    onDrop("folder-drop", (data) => this.#take(this.#folder, filesOfDrop(data.items).then((files) => this.#readFolder(files))));
+    onChosen("weights-input", ([file]) => file && this.#take(this.#weights, this.#readWeights(file)));
+    onDrop("weights-drop", ({ files: [file] }) => file && this.#take(this.#weights, this.#readWeights(file)));
+    convert.addEventListener("click", () => void this.#convert());
     form.addEventListener("change", () => this.#show());
     // A drop beside the fields would make the browser leave the page.
     for (const event of ["dragover", "drop"] as const) window.addEventListener(event, (e) => e.preventDefault());
@@ -43,11 +56,11 @@ export class Form {
   onStart(start: (choices: Choices) => void): void {
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      try {
-        start(this.#choices());
-      } catch (error) {
-        this.onError(error);
-      }
+      const choices = this.#choices();
+      if (!choices) return;
+      this.#folder.clear();
+      this.#weights.clear();
+      start(choices);
     });
   }
 
@@ -55,46 +68,42 @@ export class Form {
     for (const fieldset of form.querySelectorAll("fieldset")) fieldset.disabled = !enabled;
   }
 
-  #choices(): Choices {
+  /** null where a card lacks what is asked of it, and says so. */
+  #choices(): Choices | null {
     const data = this.#data();
-    const weights = chosen("init") === "file" ? this.#weights?.file : null;
-    if (weights === undefined) throw new Error("first weights: choose a file, or start from random weights.");
+    const loaded = chosen("init") === "file" ? this.#weights.demand("Choose a file, or start from random weights.") : { file: null };
+    if (!data || !loaded) return null;
     return {
-      data, weights, depth: Number(depth.value) as Depth, size: Number(byId("size", HTMLSelectElement).value), batch: valueOf("batch"), epochs: valueOf("epochs"),
+      data, weights: loaded.file, depth: Number(depth.value) as Depth, size: Number(byId("size", HTMLSelectElement).value), batch: valueOf("batch"), epochs: valueOf("epochs"),
       learningRate: Number.isNaN(rate.valueAsNumber) ? null : rate.valueAsNumber, seed: valueOf("seed"), tune: byId("tune", HTMLInputElement).checked,
     };
   }
 
-  #data(): DataChoice {
+  #data(): DataChoice | null {
     const set = chosen("data");
     if (set === "plane" || set === "brain") return { kind: "demo", set };
-    if (!this.#folder) throw new Error("images: choose a folder with an index.json, or one of the two sets.");
-    return { kind: "folder", files: this.#folder };
+    const folder = this.#folder.demand("Choose a folder with an index.json, or one of the two sets.");
+    return folder && { kind: "folder", files: folder.files };
   }
 
-  async #takeFolder(files: readonly { path: string; file: File }[]): Promise<void> {
-    const folder = filesOfFolder(files);
-    const { name, kind, classes, images } = await this.engine().dataFacts({ kind: "folder", files: folder });
-    [this.#folder, this.#folderIsMask] = [folder, kind === "mask"];
-    folderFacts.textContent = `${name}: ${kind === "mask" ? "masks of" : kind} ${classes.slice(0, 6).join(", ")}${classes.length > 6 ? ", …" : ""}; ${images.train} training, ${images.val} validation, ${images.test} test images`;
-    radio("data", "folder").checked = true;
+  #take<T>(card: Card<T>, reading: Promise<T>): void {
+    void card.take(reading);
     this.#show();
   }
 
-  async #takeWeights(file: File): Promise<void> {
-    const facts = await this.engine().weightsFacts(file);
-    this.#weights = { file, facts };
-    weightsFacts.textContent = `${file.name}: ${titleOf(facts.report)}`;
-    weightsDetails.replaceChildren(...detailsOf(facts.report).flatMap(({ head, lines }) => [element("h3", "", head), element("ul", "", ...lines.map((line) => element("li", "", line)))]));
-    weightsReport.hidden = false;
-    radio("init", "file").checked = true;
-    this.#show();
+  async #readFolder(list: readonly { path: string; file: File }[]) {
+    const files = filesOfFolder(list);
+    return { files, facts: await this.engine().dataFacts({ kind: "folder", files }) };
+  }
+
+  async #readWeights(file: File) {
+    return { file, facts: await this.engine().weightsFacts(file) };
   }
 
   /** Hands the chosen file back as safetensors. */
   async #convert(): Promise<void> {
-    if (!this.#weights) return;
-    const { file } = this.#weights;
+    if (!this.#weights.taken) return;
+    const { file } = this.#weights.taken;
     convert.disabled = true;
     try {
       const link = element("a", "");
@@ -103,29 +112,40 @@ export class Form {
       link.click();
       // The download has begun by then; until it has, the address must hold.
       setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+    } catch (problem) {
+      this.#weights.refuse(problem);
     } finally {
       convert.disabled = false;
     }
   }
 
-  /** A weight file decides the network; the task decides the usual rate. */
+  /** A weight file decides the network; the task decides the usual rate. A problem of what is not asked for is none. */
   #show(): void {
-    const fixed = chosen("init") === "file" ? this.#weights?.facts.depth : undefined;
+    const [ownImages, ownWeights] = [chosen("data") === "folder", chosen("init") === "file"];
+    if (!ownImages) this.#folder.clear();
+    if (!ownWeights) this.#weights.clear();
+    const fixed = ownWeights ? this.#weights.taken?.facts.depth : undefined;
     depth.disabled = fixed !== undefined;
     if (fixed !== undefined) {
       if (![...depth.options].some((option) => option.value === String(fixed))) depth.add(new Option(`ResNet-${fixed}`, String(fixed)));
       depth.value = String(fixed);
     }
-    const isMask = chosen("data") === "brain" || (chosen("data") === "folder" && this.#folderIsMask);
+    const isMask = chosen("data") === "brain" || (ownImages && this.#folder.taken?.facts.kind === "mask");
     rate.placeholder = String(usualRate(isMask ? "mask" : "multiclass"));
-  }
-
-  #guard(work: Promise<void>): void {
-    work.catch(this.onError);
   }
 }
 
-function onDrop(place: HTMLElement, take: (data: DataTransfer) => void): void {
+function onChosen(id: string, take: (files: FileList) => void): void {
+  const input = byId(id, HTMLInputElement);
+  input.addEventListener("change", () => {
+    if (input.files?.length) take(input.files);
+    // The same choice again is a change too: its files may have been mended meanwhile.
+    input.value = "";
+  });
+}
+
+function onDrop(id: string, take: (data: DataTransfer) => void): void {
+  const place = byId(id, HTMLElement);
   const mark = (on: boolean) => place.classList.toggle("dragging", on);
   place.addEventListener("dragover", () => mark(true));
   place.addEventListener("dragleave", () => mark(false));

@@ -62,7 +62,7 @@ function setRunning(form: Form, running: boolean): void {
   stop.textContent = "Stop and report";
 }
 
-const form = new Form(() => engine, (error) => view.fail(error));
+const form = new Form(() => engine);
 const profile = new ProfilePanel({
   engine: () => engine,
   restart,

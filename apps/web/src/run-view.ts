@@ -4,6 +4,7 @@ import type { Predictions, StudyEvent, TrialResult } from "@roentgen/runner";
 import { byId, element } from "./dom.ts";
 import type { MadeFile } from "./job.ts";
 import { LossChart } from "./loss-chart.ts";
+import { tell } from "./notice.ts";
 import { PredictionsView } from "./predictions-view.ts";
 import { duration, number, percent } from "./text.ts";
 
@@ -85,9 +86,7 @@ export class RunView {
   }
 
   fail(problem: unknown): void {
-    const { name, message } = problem instanceof Error ? problem : { name: "Error", message: String(problem) };
-    error.replaceChildren(element("h2", "", name), element("p", "", message));
-    error.hidden = false;
+    tell(error, problem);
     progress.value = 0;
   }
 
