@@ -200,6 +200,13 @@ describe.skipIf(!hasBrowser)("in a browser", () => {
     await page.check("input[value=random]");
     expect(await page.locator("#weights-problem").isVisible()).toBe(false);
 
+    // A field that is wrong and folded away is opened to be seen.
+    await page.click("summary:text-is('More')");
+    await page.fill("#seed", "-1");
+    await page.click("summary:text-is('More')");
+    await page.click("#start");
+    expect(await page.locator("#seed").isVisible()).toBe(true);
+    await page.fill("#seed", "0");
     await shoot(page, "problems");
     expect(complaints).toEqual([]);
     await close();

@@ -48,6 +48,8 @@ export class Form {
     onDrop("weights-drop", ({ files: [file] }) => file && this.#take(this.#weights, this.#readWeights(file)));
     convert.addEventListener("click", () => void this.#convert());
     form.addEventListener("change", () => this.#show());
+    // A field in what is folded cannot be pointed at: the browser would refuse to start without a word.
+    form.addEventListener("invalid", ({ target }) => target instanceof Element && target.closest("details")?.setAttribute("open", ""), true);
     // A drop beside the fields would make the browser leave the page.
     for (const event of ["dragover", "drop"] as const) window.addEventListener(event, (e) => e.preventDefault());
     this.#show();
