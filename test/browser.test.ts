@@ -109,20 +109,32 @@ describe.skipIf(!hasBrowser)("in a browser", () => {
     await page.setInputFiles("#folder-input", ownFolder());
     await page.locator("#folder-facts", { hasText: "own: multiclass axial, coronal, sagittal; 6 training, 3 validation, 6 test images" }).waitFor();
     await page.click("#start");
-    await page.locator("#downloads a").first().waitFor({ timeout: 120_000 });
+    await page.locator("#settings", { hasText: /^Run 2: own, ResNet-18 from masks-random-0.safetensors,/ }).waitFor({ timeout: 120_000 });
+    await page.locator("#downloads a").first().waitFor();
     expect(await page.locator("#error").isVisible()).toBe(false);
     expect(await page.textContent("#headline")).toMatch(/Mean AUC: \d.*3 steps in/);
     expect(await page.locator("#predictions .tile").count()).toBe(6);
     expect(await page.textContent("#validation")).toMatch(/^\d/);
     await shoot(page, "classes");
 
-    // Who presses Stop twice wants nothing more of this run; the next one begins in a fresh worker.
-    await page.click("#start");
-    await page.click("#stop");
-    await page.click("#stop");
-    await page.locator("#status", { hasText: "Cancelled" }).waitFor();
+    // The first run's files are still to be had.
+    await page.locator("#earlier-list p", { hasText: "Run 1: brain, ResNet-18 from random weights, 32 px, batch 2, 1 epoch" }).waitFor();
+    expect(JSON.parse(readFileSync(await download(page, "report.json", "#earlier-list"), "utf8"))).toEqual(report);
+
+    // Who presses Stop twice wants nothing more of this run, which takes no other one along; the next one begins in a fresh worker.
+    await page.focus("#epochs");
+    await page.keyboard.press("Enter");
+    await page.evaluate(() => [1, 2].forEach(() => (document.querySelector("#stop") as HTMLElement).click()));
+    await page.locator("#status", { hasText: "Cancelled. Nothing of this run was kept; earlier results were." }).waitFor();
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe("epochs");
+    expect(await page.locator("#downloads a").count()).toBe(3);
     await page.click("#start");
     await page.locator("#loss", { hasText: /^\d/ }).waitFor({ timeout: 120_000 });
+    expect(await page.locator("#downloads a").count()).toBe(3);
+
+    // Nothing goes without a question, unless it was saved.
+    await page.click("#earlier-list button");
+    expect(await page.locator("#earlier").isVisible()).toBe(false);
 
     expect(complaints).toEqual([]);
     expect([...origins]).toEqual([new URL(site.url).origin]);

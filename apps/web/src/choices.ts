@@ -43,4 +43,9 @@ export interface WeightsFacts {
 /** Names of the one task and the one initialisation in the study that a page runs. */
 export const initName = (weights: File | null): string => (weights ? "file" : "random");
 
+/** What a run was, in a line: `plane, ResNet-18 from random weights, 64 px, batch 8, 5 epochs`. @param set  the name of its images */
+export function summaryOf({ weights, depth, size, batch, epochs }: Choices, set: string): string {
+  return `${set}, ResNet-${depth} from ${weights ? weights.name : "random weights"}, ${size} px, batch ${batch}, ${epochs} epoch${epochs === 1 ? "" : "s"}`;
+}
+
 export const usualRate = (kind: TaskKind): number => (kind === "mask" ? 1e-3 : 2e-4);

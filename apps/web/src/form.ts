@@ -1,7 +1,7 @@
 // The form: what a person chose, with what is known of their own folder and weight file.
 
 import { Card } from "./card.ts";
-import { type Choices, type DataChoice, type DataFacts, type Depth, usualRate, type WeightsFacts } from "./choices.ts";
+import { type Choices, type DataChoice, type DataFacts, type Depth, summaryOf, usualRate, type WeightsFacts } from "./choices.ts";
 import { byId, element } from "./dom.ts";
 import type { Engine } from "./engine.ts";
 import { filesOfDrop, filesOfFolder, filesOfInput } from "./folder.ts";
@@ -55,14 +55,15 @@ export class Form {
     this.#show();
   }
 
-  onStart(start: (choices: Choices) => void): void {
+  /** @param start  takes what was chosen, and that in a line */
+  onStart(start: (choices: Choices, summary: string) => void): void {
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       const choices = this.#choices();
       if (!choices) return;
       this.#folder.clear();
       this.#weights.clear();
-      start(choices);
+      start(choices, summaryOf(choices, choices.data.kind === "demo" ? choices.data.set : (this.#folder.taken?.facts.name ?? "")));
     });
   }
 

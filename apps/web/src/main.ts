@@ -27,11 +27,11 @@ async function open(): Promise<void> {
   }
 }
 
-async function run(form: Form, choices: Choices): Promise<void> {
+async function run(choices: Choices, summary: string): Promise<void> {
   let live = true;
   const cancelled = new Promise<null>((resolve) => (cancel = () => resolve(null)));
-  setRunning(form, true);
-  view.begin(choices.epochs);
+  setRunning(true);
+  view.begin(choices.epochs, summary);
   // On a phone what happens next lies below the form.
   if (matchMedia("(max-width: 52rem)").matches) byId("run", HTMLElement).scrollIntoView({ behavior: "smooth" });
   try {
@@ -40,13 +40,13 @@ async function run(form: Form, choices: Choices): Promise<void> {
     // What the worker said before its end may still be under way.
     live = false;
     restart();
-    view.say("Cancelled. Nothing was kept.");
+    view.cancelled();
   } catch (error) {
     view.say("Ended by an error.");
     view.fail(error);
   } finally {
     cancel = null;
-    setRunning(form, false);
+    setRunning(false);
   }
 }
 
@@ -55,23 +55,31 @@ function restart(): void {
   engine = new Engine();
 }
 
-function setRunning(form: Form, running: boolean): void {
-  form.enabled = profile.enabled = !running;
-  start.disabled = running;
+function setRunning(running: boolean): void {
+  profile.enabled = !running;
   stop.hidden = !running;
   stop.textContent = "Stop and report";
+  setBusy(running);
+}
+
+let focused: Element | null = null;
+
+function setBusy(busy: boolean): void {
+  if (busy) focused = document.activeElement;
+  form.enabled = !busy;
+  start.disabled = busy;
+  // What is disabled or hidden loses the focus, and whoever works without a mouse their place.
+  const now = document.activeElement;
+  if (!busy && focused instanceof HTMLElement && (now === document.body || now?.closest("[hidden]"))) focused.focus({ preventScroll: true });
 }
 
 const form = new Form(() => engine);
 const profile = new ProfilePanel({
   engine: () => engine,
   restart,
-  onBusy(busy) {
-    form.enabled = !busy;
-    start.disabled = busy;
-  },
+  onBusy: setBusy,
 });
-form.onStart((choices) => void run(form, choices));
+form.onStart((choices, summary) => void run(choices, summary));
 // The first press ends training and keeps what there is; who presses again does not want to wait for that.
 stop.addEventListener("click", () => {
   if (stop.textContent !== "Stop and report") return cancel?.();

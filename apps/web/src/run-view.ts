@@ -13,35 +13,42 @@ const status = byId("status", HTMLElement);
 const progress = byId("progress", HTMLProgressElement);
 const error = byId("error", HTMLElement);
 const result = byId("result", HTMLElement);
+const settings = byId("settings", HTMLElement);
 const headline = byId("headline", HTMLElement);
 const scores = byId("scores", HTMLTableElement);
 const downloads = byId("downloads", HTMLElement);
+const earlier = byId("earlier", HTMLElement);
+const earlierList = byId("earlier-list", HTMLElement);
 
 export class RunView {
   readonly #chart = new LossChart(byId("chart", HTMLElement));
   readonly #predictions = new PredictionsView(byId("predictions", HTMLElement), byId("predictions-title", HTMLElement), byId("predictions-note", HTMLElement));
   #epochs = 1;
   #epochsDone = 0;
-  #urls: string[] = [];
-  #unsaved = false;
+  #run = 0;
+  #summary = "";
+  /** The run whose result is on show; those before it are among the earlier ones. */
+  #shown = 0;
+  /** Runs whose files nobody has taken yet. */
+  readonly #unsaved = new Set<number>();
 
-  begin(epochs: number): void {
+  /** @param summary  what this run is, for its result */
+  begin(epochs: number, summary: string): void {
     this.#epochs = epochs;
     this.#epochsDone = 0;
-    error.hidden = result.hidden = true;
+    this.#run++;
+    this.#summary = summary;
+    error.hidden = true;
     for (const tile of Object.values(tiles)) tile.textContent = "–";
-    for (const url of this.#urls.splice(0)) URL.revokeObjectURL(url);
     this.#chart.clear(epochs);
     this.#predictions.clear();
-    downloads.replaceChildren();
-    this.#unsaved = false;
     progress.removeAttribute("value");
     this.say("Reading the images …");
   }
 
   /** Whether there are files that nobody has taken yet. */
   get unsaved(): boolean {
-    return this.#unsaved;
+    return this.#unsaved.size > 0;
   }
 
   say(text: string): void {
@@ -90,18 +97,50 @@ export class RunView {
     progress.value = 0;
   }
 
+  cancelled(): void {
+    progress.value = 0;
+    this.say(this.#shown === this.#run ? "Cancelled before the report was written." : `Cancelled. Nothing of this run was kept${this.#shown ? "; earlier results were" : ""}.`);
+  }
+
   finish(files: readonly MadeFile[]): void {
-    if (result.hidden) return this.say("Stopped before training began: there is nothing to report.");
+    const run = this.#run;
+    if (this.#shown !== run) {
+      progress.value = 0;
+      return this.say("Stopped before training began: there is nothing to report.");
+    }
     downloads.replaceChildren(...files.map(({ name, type, bytes }) => {
       const link = element("a", "button", `${name} (${bytes.length < 2 ** 20 ? `${Math.ceil(bytes.length / 1024)} KB` : `${Math.round(bytes.length / 2 ** 20)} MB`})`);
       link.download = name;
       link.href = URL.createObjectURL(new Blob([bytes], { type }));
-      link.addEventListener("click", () => (this.#unsaved = false));
-      this.#urls.push(link.href);
+      link.addEventListener("click", () => this.#unsaved.delete(run));
       return link;
     }));
-    this.#unsaved = true;
+    this.#unsaved.add(run);
     progress.value = 1;
+  }
+
+  /** Makes room for a new result. Nobody but the person drops one: its model may be an hour's work. */
+  #setAside(): void {
+    if (result.hidden) return;
+    const run = this.#shown;
+    const remove = element("button", "plain", "Remove");
+    remove.type = "button";
+    remove.setAttribute("aria-label", `Remove run ${run}`);
+    const kept = element("article", "",
+      element("p", "note", ...settings.childNodes),
+      element("p", "", ...headline.childNodes),
+      element("details", "", element("summary", "", "Scores"), element("div", "scroll", element("table", "", ...scores.rows))),
+      element("p", "downloads", ...downloads.childNodes, remove));
+    remove.addEventListener("click", () => {
+      if (this.#unsaved.has(run) && !confirm(`The files of run ${run} were not saved. Remove them?`)) return;
+      for (const { href } of kept.querySelectorAll("a")) URL.revokeObjectURL(href);
+      this.#unsaved.delete(run);
+      (kept.nextElementSibling ?? kept.previousElementSibling)?.querySelector("button")?.focus();
+      kept.remove();
+      earlier.hidden = earlierList.childElementCount === 0;
+    });
+    earlierList.prepend(kept);
+    earlier.hidden = false;
   }
 
   #result({ scores: s, steps, stopped, seconds, bestEpoch }: TrialResult): void {
@@ -112,6 +151,10 @@ export class RunView {
     const [name, value, heads, rows]: [string, number | null, string[], string[][]] = s.kind === "classification"
       ? ["Mean AUC", s.meanAuc, ["Class", "AUC", "Sensitivity", "Specificity"], s.classes.map((c, i) => [c, percent(s.auc[i] ?? null), percent(s.sensitivity[i] ?? null), percent(s.specificity[i] ?? null)])]
       : ["Dice over all pixels", s.dicePooled, ["", "Pooled", "Mean of images"], [["Dice", percent(s.dicePooled), percent(s.diceMean)], ["IoU", percent(s.iouPooled), percent(s.iouMean)]]];
+    this.#setAside();
+    this.#shown = this.#run;
+    downloads.replaceChildren();
+    settings.textContent = `Run ${this.#run}: ${this.#summary}`;
     headline.replaceChildren(element("b", "", `${name}: ${percent(value)}`), ` on test images it never saw. ${how}`);
     scores.replaceChildren(row("th", heads), ...rows.map((cells) => row("td", cells)));
     result.hidden = false;

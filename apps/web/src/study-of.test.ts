@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Choices, DataFacts } from "./choices.ts";
+import { type Choices, type DataFacts, summaryOf } from "./choices.ts";
 import { studyOf } from "./study-of.ts";
 
 const choices: Choices = { data: { kind: "demo", set: "plane" }, weights: null, depth: 18, size: 64, batch: 8, epochs: 5, learningRate: null, seed: 3, tune: false };
@@ -31,5 +31,10 @@ describe("the study that choices mean", () => {
   it("refuses sizes that no network takes", () => {
     expect(() => studyOf({ ...choices, size: 50 }, facts("mask"), null)).toThrow(/multiple of 32, not 50/);
     expect(() => studyOf({ ...choices, batch: 0 }, facts("multiclass"), null)).toThrow(/tasks.classes.batch/);
+  });
+
+  it("is told in a line", () => {
+    expect(summaryOf(choices, "plane")).toBe("plane, ResNet-18 from random weights, 64 px, batch 8, 5 epochs");
+    expect(summaryOf({ ...choices, epochs: 1, weights: new File([], "w.pth") }, "own")).toBe("own, ResNet-18 from w.pth, 64 px, batch 8, 1 epoch");
   });
 });
