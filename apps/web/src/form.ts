@@ -78,7 +78,8 @@ export class Form {
     if (!data || !loaded) return null;
     return {
       data, weights: loaded.file, depth: Number(depth.value) as Depth, size: Number(byId("size", HTMLSelectElement).value), batch: valueOf("batch"), epochs: valueOf("epochs"),
-      learningRate: Number.isNaN(rate.valueAsNumber) ? null : rate.valueAsNumber, seed: valueOf("seed"), tune: byId("tune", HTMLInputElement).checked,
+      learningRate: Number.isNaN(rate.valueAsNumber) ? null : rate.valueAsNumber, seed: valueOf("seed"),
+      precision: byId("precision", HTMLSelectElement).value === "mixed" ? "mixed" : "f32", tune: byId("tune", HTMLInputElement).checked,
     };
   }
 
