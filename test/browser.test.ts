@@ -81,6 +81,12 @@ describe.skipIf(!hasBrowser)("in a browser", () => {
     await page.locator("#downloads a").first().waitFor({ timeout: 120_000 });
     expect(await page.textContent("#headline")).toMatch(/Dice over all pixels: \d.*Stopped after \d+ of at most 30 steps/);
     expect(await page.locator("#predictions canvas").count()).toBe(48);
+    expect(await page.locator("#predictions canvas:visible").count()).toBe(12);
+    expect(await page.locator("#predictions canvas").first().getAttribute("aria-label")).toMatch(/^test\/.*\.png: Dice \d.* of the pixels marked, truth \d/);
+    await page.click("#predictions-all");
+    expect(await page.locator("#predictions canvas:visible").count()).toBe(48);
+    expect(await page.textContent("#predictions-all")).toBe("Show the first 12");
+    await page.click("#predictions-all");
     await shoot(page, "masks");
     const report = JSON.parse(readFileSync(await download(page, "report.json"), "utf8")) as Report;
     expect(report.trials[0]).toMatchObject({ name: "masks-random-0", stopped: { planned: 30 } });

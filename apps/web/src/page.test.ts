@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { filesOfFolder } from "./folder.ts";
 import { niceTicks } from "./loss-chart.ts";
-import { diceOf } from "./predictions-view.ts";
+import { diceOf, labelOf } from "./predictions-view.ts";
 import { duration, number, percent } from "./text.ts";
 
 describe("the page's own arithmetic", () => {
@@ -19,6 +19,23 @@ describe("the page's own arithmetic", () => {
   it("Dice counts pixels above one half, and two empty masks agree", () => {
     expect(diceOf({ probabilities: Float32Array.of(0.9, 0.8, 0.1, 0.6), mask: Float32Array.of(1, 0, 1, 1) })).toBeCloseTo(4 / 6);
     expect(diceOf({ probabilities: Float32Array.of(0.5, 0.2), mask: Float32Array.of(0, 0) })).toBe(1);
+  });
+
+  it("a prediction is told in words, with the truth where it differs", () => {
+    const told = (kind: "multiclass" | "multilabel" | "binary" | "mask", classes: string[], labels: number[], ...p: number[]) => labelOf({ file: "a.png", labels, probabilities: Float32Array.from(p), mask: Float32Array.of(1, 0, 1, 0) }, { kind, classes });
+    expect([
+      told("multiclass", ["axial", "coronal", "sagittal"], [1], 0.2, 0.7, 0.1),
+      told("multiclass", ["axial", "coronal", "sagittal"], [0], 0.2, 0.7, 0.1),
+      told("multilabel", ["fluid", "mass"], [1, 1], 0.6, 0.4),
+      told("binary", ["mass"], [0], 0.25),
+      told("mask", ["brain"], [], 0.9, 0.1, 0.1, 0.1),
+    ]).toEqual([
+      "a.png: predicted coronal 70.0 %; right",
+      "a.png: predicted coronal 70.0 %; wrong, truth axial",
+      "a.png: predicted fluid 60.0 %; wrong, truth fluid, mass",
+      "a.png: predicted none, mass 25.0 %; right",
+      "a.png: Dice 66.7 %, 25.0 % of the pixels marked, truth 50.0 %",
+    ]);
   });
 
   it.each([[7.4, "7 s"], [135, "2 min 15 s"], [7500, "2 h 5 min"], [-1, "0 s"]])("%d seconds are %s", (seconds, text) => {

@@ -6,6 +6,8 @@ import { percent } from "./text.ts";
 
 /** More tiles than anyone looks at slow a phone down. */
 const mostTiles = 48;
+/** Tiles shown until more are asked for: on a phone 48 are ten screens. */
+const fewTiles = 12;
 const mostBars = 3;
 
 /** Colours of masks, on images that are mostly grey: a blue fill and a yellow outline keep apart for colour-blind eyes too. */
@@ -19,52 +21,103 @@ export function tileOf(prediction: PredictedImage, { kind, classes, size }: Pred
   canvas.width = canvas.height = size;
   canvas.getContext("2d")?.putImageData(new ImageData(isMask ? maskPixels(prediction, size) : pixels(prediction.image), size, size), 0, 0);
   canvas.setAttribute("role", "img");
-  canvas.setAttribute("aria-label", file);
+  canvas.setAttribute("aria-label", labelOf(prediction, { kind, classes }));
   canvas.title = file;
   const tile = element("figure", "tile", canvas);
   if (isMask) tile.append(element("figcaption", "", `Dice ${percent(diceOf(prediction))}`));
-  else tile.append(...captions(prediction, classes, kind === "multiclass"));
+  else tile.append(...captions(prediction, { kind, classes }));
   return tile;
+}
+
+export interface PredictionsPlaces {
+  readonly place: HTMLElement;
+  readonly title: HTMLElement;
+  readonly note: HTMLElement;
+  /** Shows all tiles, or a few again. */
+  readonly all: HTMLButtonElement;
 }
 
 /** Puts tiles into a place, the first of a split after clearing what another left. */
 export class PredictionsView {
+  readonly #places: PredictionsPlaces;
   #showing = "";
+  #folded = true;
 
-  constructor(readonly place: HTMLElement, readonly title: HTMLElement, readonly note: HTMLElement) {}
+  constructor(places: PredictionsPlaces) {
+    this.#places = places;
+    const { all } = places;
+    all.addEventListener("click", () => {
+      this.#folded = !this.#folded;
+      this.#fold();
+      all.scrollIntoView({ block: "nearest" });
+    });
+  }
 
   clear(): void {
     this.#showing = "";
-    this.place.replaceChildren();
+    this.#places.place.replaceChildren();
+    this.#fold();
+  }
+
+  #fold(): void {
+    const { place, all } = this.#places;
+    for (const [i, tile] of [...place.children].entries()) (tile as HTMLElement).hidden = this.#folded && i >= fewTiles;
+    all.hidden = place.childElementCount <= fewTiles;
+    all.textContent = this.#folded ? `Show all ${place.childElementCount}` : `Show the first ${fewTiles}`;
   }
 
   /** @param round  tells one look at the validation images from the next */
   add(predictions: Predictions, round: number): void {
+    const { place, title, note } = this.#places;
     const key = `${predictions.split} ${round}`;
-    if (key !== this.#showing) this.place.replaceChildren();
+    if (key !== this.#showing) place.replaceChildren();
     this.#showing = key;
-    this.place.className = predictions.kind === "mask" ? "tiles-masks" : "tiles-classes";
-    const free = mostTiles - this.place.childElementCount;
-    this.place.append(...predictions.images.slice(0, free).map((image) => tileOf(image, predictions)));
+    place.className = predictions.kind === "mask" ? "tiles-masks" : "tiles-classes";
+    const free = mostTiles - place.childElementCount;
+    place.append(...predictions.images.slice(0, free).map((image) => tileOf(image, predictions)));
     const some = predictions.images.length > free ? `, the first ${mostTiles}` : "";
-    this.title.textContent = (predictions.split === "test" ? "Test images" : `Validation images after epoch ${round}`) + some;
-    this.note.textContent = predictions.kind === "mask"
+    title.textContent = (predictions.split === "test" ? "Test images" : `Validation images after epoch ${round}`) + some;
+    note.textContent = predictions.kind === "mask"
       ? "Blue is what the network marks, the yellow line is the border of the truth. Dice is 100 % where they agree."
       : "Probabilities of the network. A tick stands where the most probable class is the true one.";
+    this.#fold();
   }
 }
 
-function captions({ probabilities, labels }: PredictedImage, classes: readonly string[], multiclass: boolean): HTMLElement[] {
+type Named = Pick<Predictions, "kind" | "classes">;
+
+/** What is seen at a glance, in words: the file, what the network makes of it, what is true. */
+export function labelOf(prediction: Omit<PredictedImage, "image">, { kind, classes }: Named): string {
+  const { file, probabilities } = prediction;
+  if (kind === "mask") return `${file}: Dice ${percent(diceOf(prediction))}, ${percent(shareOf(probabilities))} of the pixels marked, truth ${percent(shareOf(prediction.mask ?? []))}`;
+  const { order, right, truth } = verdictOf(prediction, { kind, classes });
+  const [first = 0] = order;
+  // Of several classes none or more may be said to be there.
+  const said = kind === "multiclass" ? [first] : order.filter((c) => (probabilities[c] ?? 0) > 0.5);
+  const says = said.map((c) => `${classes[c]} ${percent(probabilities[c] ?? 0)}`).join(", ") || `none, ${classes[first]} ${percent(probabilities[first] ?? 0)}`;
+  return `${file}: predicted ${says}; ${right ? "right" : `wrong, truth ${truth}`}`;
+}
+
+const shareOf = (values: ArrayLike<number>): number => Array.from(values).filter((v) => v > 0.5).length / Math.max(1, values.length);
+
+/** Classes by probability, and whether the prediction is right: the first, or each at one half. */
+function verdictOf({ probabilities, labels }: Pick<PredictedImage, "probabilities" | "labels">, { kind, classes }: Named) {
+  const multiclass = kind === "multiclass";
   const isTrue = (c: number) => (multiclass ? labels[0] === c : labels[c] === 1);
   const order = [...probabilities.keys()].sort((a, b) => (probabilities[b] ?? 0) - (probabilities[a] ?? 0));
   const right = multiclass ? isTrue(order[0] ?? 0) : probabilities.every((p, c) => p > 0.5 === isTrue(c));
+  return { isTrue, order, right, truth: classes.filter((_, c) => isTrue(c)).join(", ") || "none" };
+}
+
+function captions(prediction: PredictedImage, { kind, classes }: Named): HTMLElement[] {
+  const { probabilities } = prediction;
+  const { isTrue, order, right, truth } = verdictOf(prediction, { kind, classes });
   const bars = order.slice(0, mostBars).map((c) => {
     const meter = element("progress", isTrue(c) ? "true" : "");
     meter.value = probabilities[c] ?? 0;
     meter.setAttribute("aria-label", classes[c] ?? "");
     return element("div", "bar", element("span", "", `${classes[c]} ${percent(probabilities[c] ?? 0)}`), meter);
   });
-  const truth = classes.filter((_, c) => isTrue(c)).join(", ") || "none";
   return [element("figcaption", right ? "right" : "wrong", right ? `✓ ${truth}` : `✗ truth: ${truth}`), ...bars];
 }
 

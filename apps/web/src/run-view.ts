@@ -22,7 +22,7 @@ const earlierList = byId("earlier-list", HTMLElement);
 
 export class RunView {
   readonly #chart = new LossChart(byId("chart", HTMLElement));
-  readonly #predictions = new PredictionsView(byId("predictions", HTMLElement), byId("predictions-title", HTMLElement), byId("predictions-note", HTMLElement));
+  readonly #predictions = new PredictionsView({ place: byId("predictions", HTMLElement), title: byId("predictions-title", HTMLElement), note: byId("predictions-note", HTMLElement), all: byId("predictions-all", HTMLButtonElement) });
   #epochs = 1;
   #epochsDone = 0;
   #run = 0;
