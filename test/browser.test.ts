@@ -225,6 +225,7 @@ describe.skipIf(!hasBrowser)("in a browser", () => {
     await page.click("#start");
     expect(await page.locator("#seed").isVisible()).toBe(true);
     await page.fill("#seed", "0");
+    await page.click("#folder-format summary");
     await shoot(page, "problems");
     expect(complaints).toEqual([]);
     await close();

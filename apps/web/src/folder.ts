@@ -5,7 +5,7 @@ const mostFiles = 200_000;
 /** The folder's files. Throws where it holds no index.json, or more files than any data set here. */
 export function filesOfFolder(files: readonly { readonly path: string; readonly file: File }[]): Map<string, File> {
   const [index] = files.filter(({ path }) => path === "index.json" || path.endsWith("/index.json")).sort((a, b) => a.path.length - b.path.length);
-  if (!index) throw new Error(`This folder has no index.json (files in it: ${files.length}). That lists the images, their labels or masks, and their splits; the README says how.`);
+  if (!index) throw new Error(`This folder has no index.json (files in it: ${files.length}). That lists the images, their labels or masks, and their splits. See “How should the folder look?” below.`);
   const root = index.path.slice(0, -"index.json".length);
   return new Map(files.flatMap(({ path, file }) => (path.startsWith(root) ? [[path.slice(root.length), file] as const] : [])));
 }

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { parseListing } from "@roentgen/data";
 import { describe, expect, it } from "vitest";
 import { filesOfFolder } from "./folder.ts";
 import { niceTicks } from "./loss-chart.ts";
@@ -54,6 +56,14 @@ describe("a folder of somebody's own", () => {
   it("begins where its index.json lies, and leaves out what lies beside it", () => {
     expect([...filesOfFolder(named("scans/index.json", "scans/train/a.png", "notes.txt", "scans/old/index.json")).keys()]).toEqual(["index.json", "train/a.png", "old/index.json"]);
     expect([...filesOfFolder(named("index.json", "a.png")).keys()]).toEqual(["index.json", "a.png"]);
+  });
+
+  it("may look like the example on the page", () => {
+    const page = readFileSync(new URL("../index.html", import.meta.url), "utf8");
+    const example = /<details id="folder-format">[^]*?<pre><code>([^<]*)<\/code>/.exec(page)?.[1] ?? "";
+    const { task, entries } = parseListing(example, "the example");
+    expect(task).toEqual({ kind: "multiclass", classes: ["hand", "foot"] });
+    expect(entries.map(({ split }) => split)).toEqual(["train", "train", "val", "test"]);
   });
 
   it("is refused without one", () => {

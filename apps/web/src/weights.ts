@@ -38,7 +38,7 @@ export async function convertWeights(file: File): Promise<Blob> {
 }
 
 async function open(file: File): Promise<Conversion> {
-  if (file.size > mostFileBytes) throw new CheckpointError(`${file.name}: ${file.size} bytes; this page takes at most ${mostFileBytes}. Convert it with roentgen convert.`);
+  if (file.size > mostFileBytes) throw new CheckpointError(`${file.name}: ${file.size} bytes; this page takes at most ${mostFileBytes}. On the command line, roentgen convert takes larger ones; its safetensors file may be small enough.`);
   // Nobody can be asked here whether unknown tensors may be left out: the page lists them.
   const conversion = await convertContainer(await openContainer(blobSource(file, file.name)), { fileName: file.name, dropUnknown: true });
   const { arch, width } = conversion.report;
