@@ -54,7 +54,7 @@ describe("a file is refused", () => {
     ["with a stranger", withOther("extra.weight", lazy([3])), {}, 'tensors that barlow-twins\'s files do not have: "extra.weight". `roentgen convert --drop-unknown` leaves them out'],
     ["with two networks", dict(backbone("student."), backbone("other.")), {}, 'under "student."; the outermost dict holds a ResNet under "other.". Say which with --prefix'],
     ["with no network", wrapped("epoch", 3), {}, "no dict of tensors in it"],
-    ["with a model instead of its state", new Inert("torchvision.models.resnet.ResNet", []), {}, 'a whole "torchvision.models.resnet.ResNet", whose code would have to be run to read it. Save its state in its place: torch.save(model.state_dict(), path).'],
+    ["with a model instead of its state", Object.assign(new Inert("torchvision.models.resnet.ResNet", []), { state: new Map([["_modules", new Map()]]) }), {}, 'a whole "torchvision.models.resnet.ResNet", whose code would have to be run to read it. Save its state in its place: torch.save(model.state_dict(), path).'],
     ["with another network", dict([["features.0.weight", lazy([64, 3, 11, 11])]]), {}, 'no ResNet in outermost: 1 tensors, "features.0.weight"'],
     ["that is not what was asked for", dict(backbone()), { method: "swav" }, "the file is not what swav releases"],
     ["with more tensors than any", dict(Array.from({ length: 50_001 }, (_, i) => [`t${i}`, lazy([1])] as const)), {}, "more than 50000 tensors"],

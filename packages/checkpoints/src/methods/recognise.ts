@@ -77,7 +77,8 @@ const whereText = ({ dict, prefix, style }: Candidate): string =>
   `${dict.at === "" ? "the outermost dict" : quote(dict.at)} holds a ${style.name === "torchvision" ? "" : `${style.name}-style `}ResNet ${prefix === "" ? "without a prefix" : `under ${quote(prefix)}`}`;
 
 function nothingFound(root: Value, dicts: readonly TensorDict[], { prefix }: RecogniseOptions): string {
-  if (root instanceof Inert) return `it holds a whole ${quote(root.path)}, whose code would have to be run to read it. Save its state in its place: torch.save(model.state_dict(), path).`;
+  // As torch.nn.Module keeps its parts.
+  if (root instanceof Inert && root.state instanceof Map && root.state.has("_modules")) return `it holds a whole ${quote(root.path.replace(" ", "."))}, whose code would have to be run to read it. Save its state in its place: torch.save(model.state_dict(), path).`;
   if (dicts.length === 0) return "no dict of tensors in it. In a shell, roentgen inspect lists what there is.";
   const sizes = dicts.slice(0, 3).map(({ at, tensors }) => `${at === "" ? "outermost" : quote(at)}: ${tensors.size} tensors, ${some([...tensors.keys()])}`);
   const folded = dicts.some(({ tensors }) => [...tensors.keys()].some((name) => name.endsWith("_bn_offset")));
