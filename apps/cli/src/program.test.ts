@@ -63,7 +63,7 @@ describe("the command line", () => {
       run a study and write its report; a second run goes on where the first stopped
 
       Arguments:
-        study             the study, a YAML file
+        study             the study, a YAML file (docs/studies.md)
 
       Options:
         --out <folder>    where results go (default: runs/<name of the study>)
@@ -72,6 +72,7 @@ describe("the command line", () => {
         --inits <names>   only these initialisations, separated by commas
         --json            print the cells and comparisons as JSON on standard output
         --quiet           no progress, only the result
+        --replace         train again what finished there with other settings, data or weights
         --adapter <name>  use the adapter whose name contains this
         --native          leave out Dawn's checks and clearing: faster, same bits
         --tune            measure first which kernels are fastest for this study, as far as that is not
@@ -155,7 +156,8 @@ describe("the command line", () => {
         --html <file>               also write a page: roofline, flame graph, memory, tables
         --trace <file>              also write a Chrome trace, for Perfetto or chrome://tracing
         --compare <file>            show what changed since an earlier --json
-        --fail-if-slower <percent>  exit 1 if the whole, or a layer of weight, got slower by more
+        --fail-if-slower <percent>  exit 1 if the dispatches, a plain run or a layer of weight got slower
+                                    by more than this and than noise
         --adapter <name>            use the adapter whose name contains this
         --native                    leave out Dawn's checks and clearing: faster, same bits
         -h, --help                  print this help

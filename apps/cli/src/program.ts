@@ -112,7 +112,7 @@ function addProfile(program: Command): void {
     .option("--html <file>", "also write a page: roofline, flame graph, memory, tables")
     .option("--trace <file>", "also write a Chrome trace, for Perfetto or chrome://tracing")
     .option("--compare <file>", "show what changed since an earlier --json")
-    .option("--fail-if-slower <percent>", "exit 1 if the whole, or a layer of weight, got slower by more", share)
+    .option("--fail-if-slower <percent>", "exit 1 if the dispatches, a plain run or a layer of weight got slower by more than this and than noise", share)
     .addOption(adapter())
     .addOption(native())
     .addHelpText("after", `

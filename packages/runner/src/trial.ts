@@ -49,7 +49,7 @@ export interface LostLoss {
 
 export class NonFiniteLoss extends NonFiniteError {
   constructor(readonly at: LostLoss, cause = "its cause was not looked for") {
-    super(`${at.trial}: the loss of step ${at.step + 1} (epoch ${at.epochs.length + 1}) is ${at.loss}; ${cause}. ${at.step === 0 ? "Nothing was learnt before it: the first weights hold such a value, or one too large" : `Lower the learning rate (${at.rate}), or set optimizer.maxGradNorm`}.`);
+    super(`${at.trial}: the loss of step ${at.step + 1} (epoch ${at.epochs.length + 1}) is ${at.loss}; ${cause}. ${at.step === 0 ? "Nothing was learnt before it: the first weights hold such a value, or one too large" : `Lower the learning rate (${at.rate}); a study file can also set optimizer.maxGradNorm`}.`);
   }
 }
 
@@ -228,8 +228,8 @@ export class Trial {
     const trainSeconds = (performance.now() - began) / 1000;
     const validationLoss = await this.#evaluation.validate(hooks);
     if (!Number.isFinite(validationLoss)) {
-      const inMixed = task.precision === "mixed" ? ", or train with precision: f32" : "";
-      throw new NonFiniteError(`${name}: the validation loss of epoch ${epoch + 1} is ${validationLoss}, though no training loss was. Lower the learning rate (${rate}), set optimizer.maxGradNorm${inMixed}.`);
+      const inMixed = task.precision === "mixed" ? " or train in f32" : "";
+      throw new NonFiniteError(`${name}: the validation loss of epoch ${epoch + 1} is ${validationLoss}, though no training loss was. Lower the learning rate (${rate})${inMixed}; a study file can also set optimizer.maxGradNorm.`);
     }
     this.#schedule.observe(validationLoss);
     const isBest = validationLoss < this.#bestLoss;
