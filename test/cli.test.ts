@@ -72,7 +72,7 @@ withDevice("roentgen with a device", () => {
 
   it("refuses an adapter that is not there", async () => {
     const { code, stderr } = await roentgen(["profile", "resnet18", "--adapter", "no such adapter"]);
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(stderr).toContain('ConfigError: no adapter named "no such adapter"');
   });
 
