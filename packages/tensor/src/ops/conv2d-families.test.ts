@@ -29,6 +29,7 @@ describe("the family of a convolution", () => {
   it("looks at the channels that a direction writes", () => {
     expect(guess(lavapipe, shape(4, 64, 3, 64), "backwardX")).toBe("plain");
     expect(guess(lavapipe, shape(4, 64, 3, 64), "backwardWeight")).toBe("lanes");
+    expect(guess(lavapipe, { ...shape(4, 64, 3, 64), window: windowOf("test", [64, 64], [7, 7], { padding: 3, stride: 2 }) }, "backwardWeight")).toBe("lanes-rows");
     expect(guess(lavapipe, shape(4, 64, 16, 1), "backwardX")).toBe("lanes");
   });
 

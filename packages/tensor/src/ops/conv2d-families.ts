@@ -6,12 +6,13 @@ import { spec } from "../record.ts";
 import { lanes, lanesImages } from "./conv2d-lanes.ts";
 import { matrix } from "./conv2d-matrix.ts";
 import { plain } from "./conv2d-plain.ts";
+import { rows } from "./conv2d-rows.ts";
 import { tiled } from "./conv2d-tiled.ts";
 import { winograd, winogradLanes } from "./conv2d-winograd.ts";
 import { type Convolution, type ConvolutionFamily, type ConvolutionKernels, type Direction, dtypeOf } from "./convolution.ts";
 
 /** All there are. Another one is a line here. */
-export const families: readonly ConvolutionFamily[] = [lanes, lanesImages, plain, ...tiled, ...matrix, winograd, winogradLanes];
+export const families: readonly ConvolutionFamily[] = [lanes, lanesImages, rows, plain, ...tiled, ...matrix, winograd, winogradLanes];
 
 /** One direction of a convolution, for every family that can compute it. */
 export function convolutionTask(device: Hardware, shape: Convolution, direction: Direction): Task<ConvolutionFamily> {

@@ -73,10 +73,7 @@ function family(name: string, half: boolean, cost: ConvolutionFamily["cost"], ke
 
     backwardWeight(shape, x, dy) {
       const slices = slicesOf(shape);
-      const { backwardWeight } = kernels.ofFilter(x.device, shape);
-      const grid = [filterRows(shape), filterColumns(shape), slices] as const;
-      return sumOfSlices(x, slices, [shape.k, ...shape.window.kernel, shape.c], (partial) =>
-        launch(backwardWeight, { x, dy, partial, params: paramsOf(shape, false, { x, dy }) }, grid, { flops: flopsOf(shape) }));
+      return sumOfSlices(x, slices, [shape.k, ...shape.window.kernel, shape.c], (partial) => filterGradient(kernels, shape, slices, { x, dy, partial }));
     },
   };
 }
@@ -91,7 +88,22 @@ function isAble({ info }: Hardware, shape: Convolution, direction: Direction): b
   return (direction === "backwardX" ? c : k) >= 8;
 }
 
-export const lanes = family("lanes", true, (device, shape, direction) => (isAble(device, shape, direction) ? 4 * flopsOf(shape) : Infinity), fromBuffers);
+/** The filter's gradient, each slice of the sum over pixels by itself. */
+function filterGradient({ ofFilter }: Kernels, shape: Convolution, slices: number, tensors: { readonly x: Tensor; readonly dy: Tensor; readonly partial: Tensor }): void {
+  const grid = [filterRows(shape), filterColumns(shape), slices] as const;
+  launch(ofFilter(tensors.x.device, shape).backwardWeight, { ...tensors, params: paramsOf(shape, false, tensors) }, grid, { flops: flopsOf(shape) });
+}
+
+/** The filter's gradient from images, f32[slices, k, r, s, c], to be added up in order. */
+export function filterGradientSlices(shape: Convolution, x: Tensor, dy: Tensor): Tensor {
+  const slices = slicesOf(shape);
+  const partial = empty(x.device, [slices, shape.k, ...shape.window.kernel, shape.c]);
+  filterGradient(fromImages, shape, slices, { x, dy, partial });
+  return partial;
+}
+
+/** Narrow kernels load numbers where wide ones load fours. */
+export const lanes = family("lanes", true, (device, shape, direction) => (isAble(device, shape, direction) ? (isWide(shape) ? 4 : 7) * flopsOf(shape) : Infinity), fromBuffers);
 
 /** In f32 alone: f16 halves the loads, and images then save nothing. */
 export const lanesImages = family("lanes-images", false, imagesCost, fromImages);
