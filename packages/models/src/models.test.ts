@@ -139,10 +139,12 @@ describe("a plan", () => {
 
   // Winograd's three kernels where a direct convolution has one are not counted: what they save is not dispatches.
   it.each([
-    ["lanes", "f32", "resnet50", 8, 64, 500], ["plain", "f32", "resnet50", 8, 64, 500], ["tiled", "f32", "resnet50", 32, 224, 500], ["h200", "f32", "resnet50", 32, 224, 500],
-    ["lanes", "mixed", "resnet50", 8, 64, 500], ["plain", "mixed", "resnet50", 8, 224, 500], ["tiled", "mixed", "resnet50", 32, 224, 500], ["h200", "mixed", "resnet50", 32, 224, 500],
-    ["plain", "mixed", "resnet50", 4, 64, 500], ["h200", "mixed", "resnet50", 4, 224, 500], ["h200", "mixed", "resnet50", 16, 224, 500],
-    ["lanes", "f32", "unet", 2, 128, 640], ["plain", "f32", "unet", 2, 128, 640],
+    ["lanes", "f32", "resnet50", 8, 64, 340], ["plain", "f32", "resnet50", 8, 64, 340], ["lanes", "mixed", "resnet50", 8, 64, 340], ["lanes", "f32", "resnet50", 8, 224, 460],
+    ["plain", "mixed", "resnet50", 8, 224, 470], ["lanes", "f32", "resnet50", 32, 224, 495], ["plain", "mixed", "resnet50", 32, 224, 500],
+    ["tiled", "f32", "resnet50", 32, 224, 450], ["tiled", "mixed", "resnet50", 32, 224, 480], ["tiled", "mixed", "resnet50", 1, 64, 490],
+    ["h200", "f32", "resnet50", 32, 224, 480], ["h200", "f32", "resnet50", 4, 64, 490], ["h200", "mixed", "resnet50", 32, 224, 490],
+    ["h200", "mixed", "resnet50", 16, 64, 500], ["h200", "mixed", "resnet50", 8, 224, 495], ["h200", "mixed", "resnet50", 1, 224, 490],
+    ["lanes", "f32", "unet", 2, 128, 460], ["plain", "f32", "unet", 2, 128, 460],
   ] as const)("of a step by %s kernels in %s of %s, batch %d, %d pixels, takes at most %d dispatches", (adapter, precision, network, batch, size, most) => {
     const plan = trainStep({ adapter, precision, network, batch, size });
     expect(plan.dispatches.filter((d) => !/winograd/.test(d.kernel.name)).length).toBeLessThanOrEqual(most);
@@ -165,6 +167,6 @@ describe("a plan", () => {
     "of a checkpointed step of %s, batch %d, %d pixels, needs at most %d of the memory", (network, batch, size, share) => {
       const [all, parts] = [trainStep({ network, batch, size }), trainStep({ network, batch, size, checkpointing: true })];
       expect(parts.bytes / all.bytes).toBeLessThan(share);
-      expect(parts.dispatches.length).toBeLessThan(1.35 * all.dispatches.length);
+      expect(parts.dispatches.length).toBeLessThan(1.4 * all.dispatches.length);
     });
 });

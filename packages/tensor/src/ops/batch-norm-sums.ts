@@ -60,10 +60,11 @@ export interface Sums {
 /** The kernels that read and write what a layer stores. */
 export const kernelsOf = ({ x, dtype, channels }: Layer): typeof f32 => (channels % 4 ? scalars : twinFor(x.device, dtype, { f32, half, packed }));
 
-const vector = ({ x, channels }: Layer, label: string) => empty(x.device, [channels], { label });
+/** f32[C] for what a layer finds out. */
+export const vectorOf = ({ x, channels }: Layer, label: string): Tensor => empty(x.device, [channels], { label });
 
 const emptyMerged = (layer: Layer): Merged =>
-  ({ dweight: vector(layer, "dweight"), dbias: vector(layer, "dbias"), coefficients: empty(layer.x.device, [5, layer.channels], { label: "coefficients" }) });
+  ({ dweight: vectorOf(layer, "dweight"), dbias: vectorOf(layer, "dbias"), coefficients: empty(layer.x.device, [5, layer.channels], { label: "coefficients" }) });
 
 export const sumsOf = (layer: Layer): Sums => wholeColumns(layer) ?? stripesOf(layer);
 
@@ -103,7 +104,7 @@ function stripesOf(layer: Layer): Sums {
   };
   return {
     statistics() {
-      const [mean, spread, partials] = [vector(layer, "mean"), vector(layer, "invstd"), partial()];
+      const [mean, spread, partials] = [vectorOf(layer, "mean"), vectorOf(layer, "invstd"), partial()];
       launch(k.statistics, { x, partials, params }, grid, { flops: perElement.statistics * x.size });
       launch(merge.merge, { first_row: x, stripe_statistics: partials, batch_mean: mean, batch_invstd: spread, running_mean: running.mean, running_variance: running.variance, batches: running.count, params }, mergeGrid);
       return [mean, spread];
@@ -130,17 +131,17 @@ function stripesOf(layer: Layer): Sums {
 /** Columns of a workgroup of batch-norm.whole.wgsl, 32 bytes of a row. */
 const columnsTogether = { f32: 2, f16: 4 };
 
-/** Rows that a thread may have to walk. */
-const mostRows = 64;
+/** Rows that a thread may have to walk, four at a time: by few workgroups no longer than the dispatch takes that it saves. */
+const mostRows = (workgroups: number): number => (workgroups < 16 ? 32 : 64);
 
-/** Null where two dispatches are better: too few columns to share the work out, too many rows for a thread, or no barriers to speak of. */
+/** Null where two dispatches are better: too many rows for a thread, or no barriers to speak of. */
 function wholeColumns(layer: Layer): Sums | null {
   const { x, weight, bias, dtype, channels, rows, columns, eps, momentum, relu, residual, train, running } = layer;
   const { maxComputeInvocationsPerWorkgroup: most = 256, maxComputeWorkgroupStorageSize: bytes = 16_384, maxStorageBuffersPerShaderStage: buffers = 12 } = x.device.limits ?? {};
   const WORKGROUP = [1024, 512, 256].find((threads) => threads <= most && 16 * threads <= bytes);
   const together = columnsTogether[dtype];
   const count = Math.ceil(columns / together);
-  if (!train || channels % 4 || barriersAreCostly(x.device) || !WORKGROUP || buffers < 12 || count < 16 || rows > (mostRows * WORKGROUP) / together) return null;
+  if (!train || channels % 4 || barriersAreCostly(x.device) || !WORKGROUP || buffers < 12 || rows > (mostRows(count) * WORKGROUP) / together) return null;
 
   const k = twinFor(x.device, dtype, wholes);
   const params = { rows, columns, eps, momentum, all_bits: 0xffffffff };
@@ -148,7 +149,7 @@ function wholeColumns(layer: Layer): Sums | null {
   const overrides = { WORKGROUP };
   return {
     statistics() {
-      const [mean, spread] = [vector(layer, "mean"), vector(layer, "invstd")];
+      const [mean, spread] = [vectorOf(layer, "mean"), vectorOf(layer, "invstd")];
       launch(k.statistics, { x, batch_mean: mean, batch_invstd: spread, running_mean: running.mean, running_variance: running.variance, batches: running.count, params }, grid, { overrides, flops: perElement.statistics * x.size });
       return [mean, spread];
     },

@@ -118,6 +118,8 @@ const shapes: readonly BatchNormCase[] = [
   { shape: [2, 4, 4, 8], relu: true, residual: true, twoWays: true },
   { shape: [2, 4, 4, 8], relu: true, residual: true, train: false },
   { shape: [2, 2, 2, 260], relu: true, residual: true },
+  { shape: [3, 2, 3, 128], relu: true },
+  { shape: [3, 1, 3, 128], relu: true, residual: true, twoWays: true },
 ];
 
 export const cases: readonly OpCase[] = [

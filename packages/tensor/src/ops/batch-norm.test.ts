@@ -4,7 +4,8 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { checkOp, withDevice } from "../testing/check-op.ts";
 import { messageOf } from "../testing/message-of.ts";
-import { halved, host64, likeGpu, runCase, withoutHalf } from "../testing/op-case.ts";
+import { halved, host64, likeGpu, type OpCase, runCase, withoutHalf } from "../testing/op-case.ts";
+import { checkpoint } from "../checkpoint.ts";
 import { record, spec } from "../record.ts";
 import { backward } from "../tape.ts";
 import { empty, persistent, Tensor, tensor } from "../tensor.ts";
@@ -22,45 +23,78 @@ checkOp("batchNorm", cases, {
     .map(([s, train, relu, residual, seed]) => batchNormCase({ shape: s, train, relu, residual: relu && residual, seed, eps: 0.01 })),
 });
 
+// Columns enough for a workgroup each of a GPU's, with more and with fewer rows than it has threads, and for a thread each of a software driver's.
+const many = [
+  batchNormCase({ shape: [300, 1, 128], train: true, relu: true, seed: 3, eps: 1e-5 }), batchNormCase({ shape: [43, 7, 132], train: true, relu: true, residual: true, seed: 4, eps: 1e-5 }),
+  batchNormCase({ shape: [9, 1, 260], train: true, seed: 5, eps: 0.01 }), batchNormCase({ shape: [37, 2, 260], train: true, relu: true, residual: true, twoWays: true, seed: 6, eps: 0.01 }),
+];
+const halves = (list: readonly OpCase[]) => list.map((c) => halved(c, (i) => i === 0 || i === 3));
+
 withDevice("batchNorm with the kernels that it has for GPUs", (device) => {
-  // the last ones have columns enough for a workgroup each, with more and with fewer rows than it has threads
-  const many = [batchNormCase({ shape: [300, 1, 128], train: true, relu: true, residual: false, seed: 3, eps: 1e-5 }), batchNormCase({ shape: [43, 7, 132], train: true, relu: true, residual: true, seed: 4, eps: 1e-5 }),
-    batchNormCase({ shape: [9, 1, 260], train: true, relu: false, residual: false, seed: 5, eps: 0.01 }), batchNormCase({ shape: [37, 2, 260], train: true, relu: true, residual: true, twoWays: true, seed: 6, eps: 0.01 }), batchNormCase({ shape: [700, 1, 13], train: true, relu: false, residual: false, seed: 1, eps: 1e-5 }), batchNormCase({ shape: [83, 53, 8], train: true, relu: true, residual: true, seed: 2, eps: 1e-5 })];
+  const odd = batchNormCase({ shape: [700, 1, 13], train: true, seed: 1, eps: 1e-5 });
+  const tall = batchNormCase({ shape: [131, 127, 4], train: true, relu: true, residual: true, seed: 2, eps: 1e-5 });
   let [native, packed]: Device[] = [];
   beforeAll(() => {
     [native, packed] = [likeGpu(device()), likeGpu(withoutHalf(device()))];
   });
-  it.each([...cases, ...many, ...many.filter((c) => !c.name.includes(",13]")).map((c) => halved(c, (i) => i === 0 || i === 3))].map((c) => [c.name, c] as const))("agrees with the float64 reference: %s", async (_, test) => {
+  it.each([...cases, odd, tall, ...many, ...halves([tall, ...many])].map((c) => [c.name, c] as const))("agrees with the float64 reference: %s", async (_, test) => {
     const half = test.inputs.some(({ dtype }) => dtype === "f16");
     for (const on of half ? [native, packed] : [native]) expect(await runCase(on as Device, { ...test, thorough: false })).toEqual([]);
   });
 });
 
+withDevice("batchNorm in columns, as software drivers take it", (device) => {
+  const few = [[2, 1, 128], [3, 1, 132], [128, 4, 128]].map((shape) => batchNormCase({ shape, train: true, relu: true, residual: shape[2] === 132, seed: 7, eps: 0.01 }));
+  const all = [...many, ...few];
+  let [native, packed]: Device[] = [];
+  beforeAll(() => {
+    [native, packed] = [device(), withoutHalf(device())];
+  });
+  it.each([...all, ...halves(all)].map((c) => [c.name, c] as const))("agrees with the float64 reference: %s", async (_, test) => {
+    const half = test.inputs.some(({ dtype }) => dtype === "f16");
+    for (const on of half ? [native, packed] : [native]) expect(await runCase(on as Device, { ...test, thorough: false })).toEqual([]);
+  });
+
+  it("gives the same bits where a checkpoint runs it again", async () => {
+    const channels = 128;
+    const run = async (again: boolean) => {
+      const [weight, bias] = [1, 2].map((k) => Object.assign(tensor(device(), Float32Array.from({ length: channels }, (_, i) => Math.sin(k + i))), { trainable: true })) as [Tensor, Tensor];
+      const x = Object.assign(tensor(device(), Float32Array.from({ length: 100 * channels }, (_, i) => Math.sin(3 * i)), [100, channels]), { trainable: true });
+      const running = runningOf(device(), channels);
+      const part = (image: Tensor) => mul(batchNormRelu(image, weight, bias, null, { running, train: true }), image);
+      const y = again ? checkpoint(part, x) : part(x);
+      const gradients = backward(sum(mul(y, y)));
+      return Promise.all([y, running.mean, running.variance, running.count, ...[x, weight, bias].map((of) => gradients.get(of) as Tensor)].map((t) => t.floats()));
+    };
+    expect(await run(true)).toEqual(await run(false));
+  });
+});
+
 withDevice("batchNorm's statistics", (device) => {
   it("update the running ones as PyTorch does, also as parts of one buffer, and count the batch", async () => {
-    // merged by one thread a channel, by workgroups, and in one dispatch with the sums
-    for (const [on, channels] of [[device(), 8], [device(), 5], [likeGpu(device()), 8], [likeGpu(device()), 128]] as const) {
+    // merged by one thread a channel, by workgroups, and in one dispatch with the sums, on either kind of device
+    for (const [on, channels, rows] of [[device(), 8, 77], [device(), 5, 77], [device(), 128, 77], [likeGpu(device()), 8, 17_000], [likeGpu(device()), 5, 77], [likeGpu(device()), 128, 77]] as const) {
       const rng = Rng.for(1, "running");
-      const data = Float64Array.from({ length: 77 * channels }, () => Math.fround(rng.uniform(-1, 3)));
+      const data = Float64Array.from({ length: rows * channels }, () => Math.fround(rng.uniform(-1, 3)));
       const whole = persistent(on, [3 * 128], "running");
       whole.write(new Float32Array(3 * 128));
       const part = (size: number, at: number) => new Tensor(on, Buffer.part("part", size * 4, whole.buffer, at * 512), [size]);
       const running = { mean: part(channels, 0), variance: part(channels, 1), count: part(1, 2) };
       running.variance.write(new Float32Array(channels).fill(1));
-      const [x, weight, bias] = [tensor(on, Float32Array.from(data), [77, channels]), tensor(on, new Float32Array(channels)), tensor(on, new Float32Array(channels))];
+      const [x, weight, bias] = [tensor(on, Float32Array.from(data), [rows, channels]), tensor(on, new Float32Array(channels)), tensor(on, new Float32Array(channels))];
       for (let step = 0; step < 2; step++) batchNorm(x, weight, bias, { running, train: true, momentum: 0.25 });
-      const { mean, variance } = batchStatistics(host64([77, channels], data));
+      const { mean, variance } = batchStatistics(host64([rows, channels], data));
       const [gotMean, gotVariance] = [await running.mean.floats(), await running.variance.floats()];
       for (let c = 0; c < channels; c++) {
         expect(gotMean[c]).toBeCloseTo((mean[c] ?? 0) * (1 - 0.75 ** 2), 6);
-        expect(gotVariance[c]).toBeCloseTo(0.75 ** 2 + (1 - 0.75 ** 2) * (variance[c] ?? 0) * (77 / 76), 6);
+        expect(gotVariance[c]).toBeCloseTo(0.75 ** 2 + (1 - 0.75 ** 2) * (variance[c] ?? 0) * (rows / (rows - 1)), 6);
       }
       expect(await running.count.item()).toBe(2);
     }
   });
 
   it("stay accurate where the mean is far larger than the deviation", async () => {
-    for (const [on, channels, offset, rows] of [[device(), 4, 100, 5000], [device(), 4, 10_000, 333], [device(), 4, -3000, 18], [likeGpu(device()), 4, 100, 5000], [likeGpu(device()), 128, 10_000, 333]] as const) {
+    for (const [on, channels, offset, rows] of [[device(), 4, 100, 5000], [device(), 4, 10_000, 333], [device(), 4, -3000, 18], [device(), 128, 10_000, 333], [likeGpu(device()), 4, 100, 5000], [likeGpu(device()), 4, 100, 20_000], [likeGpu(device()), 128, 10_000, 333]] as const) {
       const rng = Rng.for(2, `${offset}`);
       const data = Float32Array.from({ length: rows * channels }, () => offset + rng.uniform(-1, 1));
       const running = runningOf(on, channels);
@@ -86,14 +120,14 @@ withDevice("batchNorm's statistics", (device) => {
 describe("batchNormRelu", () => {
   const device = nullDevice();
   const runningAt = (c: number) => ({ mean: persistent(device, [c], "mean"), variance: persistent(device, [c], "variance"), count: persistent(device, [1], "count") });
-  const count = (train: boolean, trainable: readonly string[], residual = true) => {
-    const state = { running: runningAt(8), train };
+  const count = (train: boolean, trainable: readonly string[], residual = true, channels = 8, rows = 4) => {
+    const state = { running: runningAt(channels), train };
     const step = record(device, "count", (...inputs) => {
       const [x, weight, bias, added, dy] = inputs as [Tensor, Tensor, Tensor, Tensor, Tensor];
       for (const [name, t] of Object.entries({ x, weight, bias, added })) t.trainable = trainable.includes(name);
       const y = batchNormRelu(x, weight, bias, residual ? added : null, state);
       return y.node && trainable.length ? backward(y, dy) : new Map();
-    }, [[4, 8], [8], [8], [4, 8], [4, 8]].map((s) => ({ dtype: "f32" as const, shape: s })));
+    }, [[rows, channels], [channels], [channels], [rows, channels], [rows, channels]].map((s) => ({ dtype: "f32" as const, shape: s })));
     return step.plan.dispatches.map((d) => d.kernel.entryPoint);
   };
 
@@ -106,6 +140,15 @@ describe("batchNormRelu", () => {
     expect(count(false, ["x", "added"]).slice(forward)).toEqual(["coefficients_only", "backward_x_residual"]);
     expect(count(false, ["weight"]).slice(forward)).toEqual(["gradient_sums_residual", "merge_gradients"]);
     expect(count(false, [])).toEqual(["normalise_residual"]);
+  });
+
+  it("launches one kernel forward and one backward where rows are few and columns many", () => {
+    expect(count(true, ["x", "weight", "bias", "added"], true, 128, 1024)).toEqual(["forward_residual", "backward_residual"]);
+    expect(count(true, ["x", "weight", "bias"], false, 128, 1024)).toEqual(["forward", "backward"]);
+    expect(count(true, ["weight", "bias"], true, 128, 1024)).toEqual(["forward_residual", "gradient_sums_residual", "merge_gradients"]);
+    expect(count(true, ["added"], true, 128, 1024).slice(1)).toEqual(["backward"]);
+    expect(count(false, [], true, 128, 1024)).toEqual(["normalise_residual"]);
+    for (const [channels, rows] of [[128, 1025], [124, 512]] as const) expect(count(true, ["x", "weight", "bias"], false, channels, rows)).toHaveLength(6);
   });
 
   it("refuses shapes that do not fit", () => {
@@ -147,6 +190,9 @@ withDevice("a batch norm whose result goes two ways", (device) => {
     [7, "f32", "accumulate.scalar.forward", device],
     [8, "f16", "batch-norm.two-gradients.half.gradient_sums", device],
     [8, "f16", "batch-norm.two-gradients.packed.gradient_sums", () => withoutHalf(device())],
+    [128, "f32", "batch-norm.columns.backward_two_ways", device],
+    [128, "f16", "batch-norm.columns.half.backward_two_ways", device],
+    [128, "f16", "batch-norm.columns.packed.backward_two_ways", () => withoutHalf(device())],
   ] as const)("adds the two gradients, with %d channels in %s by %s, to the same bits", async (channels, dtype, kernel, choose) => {
     const on = choose();
     const shape = [2, 5, 3, channels];
@@ -167,7 +213,7 @@ withDevice("a batch norm whose result goes two ways", (device) => {
     };
     const [passed, apart] = [await run((y) => y), await run((y) => reshape(y, shape))];
     expect(passed.kernels).toContain(kernel);
-    expect(apart.kernels.filter((name) => name.includes("two-gradients"))).toEqual([]);
+    expect(apart.kernels.filter((name) => /two-gradients|two_ways/.test(name))).toEqual([]);
     expect(passed.bits).toEqual(apart.bits);
   });
 

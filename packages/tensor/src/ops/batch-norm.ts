@@ -6,6 +6,7 @@ import { groups, launch, op } from "../op.ts";
 import { floatDType } from "../storage.ts";
 import type { GradientOf, SumOf } from "../tape.ts";
 import { empty, emptyLike, type Tensor } from "../tensor.ts";
+import { type Backward, columnsOf } from "./batch-norm-columns.ts";
 import { type Forward, kernelsOf, type Layer, perElement, sumsOf } from "./batch-norm-sums.ts";
 import { masked } from "./relu.ts";
 
@@ -57,31 +58,38 @@ function normalised(name: string, x: Tensor, weight: Tensor, bias: Tensor, resid
   const layer: Layer = { x, weight, bias, dtype: floatDType(name, "x", x), channels, rows, columns, eps, momentum, relu, residual: residual !== null, train, running };
   const k = kernelsOf(layer);
   const sums = sumsOf(layer);
+  const inColumns = columnsOf(layer);
   const { per_thread, stripes, grid } = dealt(x.device, rows, columns);
   const params = { rows, columns, eps, momentum, per_thread, stripes };
   const flags = { RELU: Number(relu), FROZEN: Number(!train) };
 
-  // A checkpoint that runs this again must not count the batch twice, and need not measure it again.
-  const [mean, spread] = train ? keep(sums.statistics) : [running.mean, running.variance];
-  const y = emptyLike(x);
-  const inputs = { x, mean_in: mean, spread_in: spread, weight, bias };
-  if (residual) launch(k.normaliseResidual, { ...inputs, residual, y, params }, grid, { overrides: { FROZEN: flags.FROZEN }, flops: (perElement.normalise + 2) * x.size });
-  else launch(k.normalise, { ...inputs, y, params }, grid, { overrides: flags, flops: (perElement.normalise + (relu ? 1 : 0)) * x.size });
-
-  const forward: Forward = { mean, spread, y };
-  const merged = once((dy) => sums.gradients(dy, forward));
-  const sumOf = (dy: Tensor, more: Tensor): Tensor => {
-    const [total, itsSums] = sums.ofBoth(dy, more, forward);
-    merged.set(total, itsSums);
-    return total;
+  let y: Tensor | null = null;
+  const measured = () => {
+    if (!inColumns) return sums.statistics();
+    const made = inColumns.forward(residual);
+    y = made.y;
+    return [made.mean, made.spread] as const;
   };
+  const normalisedBy = (mean_in: Tensor, spread_in: Tensor) => {
+    const y = emptyLike(x);
+    const inputs = { x, mean_in, spread_in, weight, bias };
+    if (residual) launch(k.normaliseResidual, { ...inputs, residual, y, params }, grid, { overrides: { FROZEN: flags.FROZEN }, flops: (perElement.normalise + 2) * x.size });
+    else launch(k.normalise, { ...inputs, y, params }, grid, { overrides: flags, flops: (perElement.normalise + (relu ? 1 : 0)) * x.size });
+    return y;
+  };
+  // A checkpoint that runs this again must not count the batch twice, and need not measure it again.
+  const [mean, spread] = train ? keep(measured) : [running.mean, running.variance];
+  const forward: Forward = { mean, spread, y: y ?? normalisedBy(mean, spread) };
+
+  const merged = once((dy) => sums.gradients(dy, forward));
   /** Constant statistics: what x needs, without the sums. */
   const constants = () => {
     const coefficients = empty(x.device, [5, channels], { label: "coefficients" });
     launch(k.coefficientsOnly, { channel_mean: mean, channel_spread: spread, channel_weight: weight, channel_bias: bias, coefficients, params }, groups(k.coefficientsOnly, columns));
     return coefficients;
   };
-  const pass = once((dy) => {
+  const pass = once((dy): Partial<Backward> & Pick<Backward, "dx" | "dresidual"> => {
+    if (inColumns) return inColumns.backward(dy, forward);
     const coefficients_in = train ? merged(dy).coefficients : constants();
     const dx = emptyLike(x);
     if (!residual) {
@@ -89,20 +97,27 @@ function normalised(name: string, x: Tensor, weight: Tensor, bias: Tensor, resid
       return { dx, dresidual: null };
     }
     const dresidual = emptyLike(x);
-    launch(k.backwardXResidual, { x, out: y, gradient: dy, coefficients_in, dx, dresidual, params }, grid, { flops: (perElement.backwardX + 1) * x.size });
+    launch(k.backwardXResidual, { x, out: forward.y, gradient: dy, coefficients_in, dx, dresidual, params }, grid, { flops: (perElement.backwardX + 1) * x.size });
     return { dx, dresidual };
   });
-  const gradients: GradientOf[] = [(dy) => pass(dy).dx, (dy) => merged(dy).dweight, (dy) => merged(dy).dbias];
-  // x comes first: where it is wanted its pass has made the residual's gradient; where it is frozen the mask alone is cheaper.
-  if (residual) gradients.push((dy) => pass.known(dy)?.dresidual ?? masked(y, dy));
-  return residual && train && channels % 4 === 0 ? [y, gradients, sumOf] : [y, gradients];
+  const sumOf = (dy: Tensor, more: Tensor): Tensor => {
+    if (inColumns) return pass.set(...inColumns.backwardOfBoth(dy, more, forward));
+    return merged.set(...sums.ofBoth(dy, more, forward));
+  };
+  // x comes first: where it is wanted its pass has made the residual's gradient, and in columns all others; where it is frozen less will do.
+  const gradients: GradientOf[] = [(dy) => pass(dy).dx, (dy) => pass.known(dy)?.dweight ?? merged(dy).dweight, (dy) => pass.known(dy)?.dbias ?? merged(dy).dbias];
+  if (residual) gradients.push((dy) => pass.known(dy)?.dresidual ?? masked(forward.y, dy));
+  return residual && train && channels % 4 === 0 ? [forward.y, gradients, sumOf] : [forward.y, gradients];
 }
 
 /** A function of the gradient that several inputs share: computed at the first call, and again only for another gradient. */
-function once<T>(compute: (dy: Tensor) => T): ((dy: Tensor) => T) & { known(dy: Tensor): T | null; set(dy: Tensor, value: T): void } {
+function once<T>(compute: (dy: Tensor) => T): ((dy: Tensor) => T) & { known(dy: Tensor): T | null; set(dy: Tensor, value: T): Tensor } {
   let last: { dy: Tensor; value: T } | null = null;
   const known = (dy: Tensor) => (last?.dy === dy ? last.value : null);
-  const set = (dy: Tensor, value: T) => void (last = { dy, value });
+  const set = (dy: Tensor, value: T) => {
+    last = { dy, value };
+    return dy;
+  };
   return Object.assign((dy: Tensor) => (known(dy) ?? (last = { dy, value: compute(dy) }).value), { known, set });
 }
 
