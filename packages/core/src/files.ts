@@ -1,6 +1,7 @@
 // Files that others rely on, written so that there is never half of one.
 
-import { type FileHandle, open, readdir, rename, rm } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { type FileHandle, open, readdir, realpath, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { RoentgenError } from "./errors.ts";
 
@@ -9,16 +10,21 @@ export interface WriteOptions {
   readonly flush?: boolean;
 }
 
+/** What a killed process left is known by nobody having written to it for so long. */
+const abandonedMs = 3_600_000;
+
 /**
  * Lets `fill` write a new file beside `path`, which takes that name when it is whole. If `fill` throws, nothing changes; what a killed
- * process left is removed by the next that writes the same file.
+ * process left is removed by the next that writes the same file an hour later. A link stays one: the file that it names is written.
  *
- * @throws RoentgenError if the folder is not there or may not be written to
+ * @throws RoentgenError if the folder is not there or may not be written to, or `path` is no ordinary file (a folder, a device, a pipe)
  */
 export async function writeWhole<T>(path: string, fill: (file: FileHandle) => Promise<T>, { flush = false }: WriteOptions = {}): Promise<T> {
-  await removeLeftovers(path);
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.part`);
-  const file = await open(temporary, "w").catch((error: Error) => {
+  const target = await realpath(path).catch(() => path);
+  if ((await stat(target).catch(() => null))?.isFile() === false) throw new RoentgenError(`${path} cannot be written: it is no ordinary file. Give the name of a file.`);
+  await removeLeftovers(target);
+  const temporary = join(dirname(target), `.${basename(target)}.${randomUUID()}.part`);
+  const file = await open(temporary, "wx").catch((error: Error) => {
     throw new RoentgenError(`${path} cannot be written: ${error.message}.`);
   });
   try {
@@ -29,7 +35,7 @@ export async function writeWhole<T>(path: string, fill: (file: FileHandle) => Pr
     } finally {
       await file.close();
     }
-    await rename(temporary, path);
+    await rename(temporary, target);
     return result;
   } catch (error) {
     await rm(temporary, { force: true });
@@ -40,12 +46,13 @@ export async function writeWhole<T>(path: string, fill: (file: FileHandle) => Pr
 /** `writeWhole` of a text. */
 export const writeText = (path: string, text: string): Promise<void> => writeWhole(path, (file) => file.writeFile(text));
 
-/** Temporaries of `path` whose process is gone. */
 async function removeLeftovers(path: string): Promise<void> {
   const start = `.${basename(path)}.`;
   for (const name of await readdir(dirname(path)).catch(() => [])) {
-    const pid = name.startsWith(start) && name.endsWith(".part") ? name.slice(start.length, -".part".length) : "";
-    if (/^\d+$/.test(pid) && !isAlive(Number(pid))) await rm(join(dirname(path), name), { force: true });
+    if (!name.startsWith(start) || !/^[0-9a-f-]{36}\.part$/.test(name.slice(start.length))) continue;
+    const leftover = join(dirname(path), name);
+    const { mtimeMs } = (await stat(leftover).catch(() => null)) ?? { mtimeMs: Infinity };
+    if (Date.now() - mtimeMs > abandonedMs) await rm(leftover, { force: true });
   }
 }
 
