@@ -80,7 +80,7 @@ withDevice("tuning", (device) => {
       expect(winner).toMatch(/plain|thrice/);
       expect(attempts.slice(0, 2)).toEqual([
         { family: "broken", timeMs: null, error: null, fault: expect.stringMatching(/^broken\.forward: the shader does not compile/) },
-        { family: "large", timeMs: null, error: null, fault: expect.stringMatching(/^plan "tuning large [^]* needs 3\.8 MiB on top of/) },
+        { family: "large", timeMs: null, error: null, fault: expect.stringMatching(/^plan "tuning large [^]* needs 3\.8 MiB on top of/), short: true },
       ]);
       expect(attempts.map(({ timeMs }) => timeMs !== null)).toEqual([false, false, true, false, true]);
     } finally {
@@ -94,6 +94,7 @@ withDevice("tuning", (device) => {
     try {
       const { findings } = await tune(small, [{ ...task, ways: [again, task.ways[2] as typeof again] }], { budgetMs: 1 });
       expect(findings[task.key]?.attempts.map(({ timeMs, fault }) => [timeMs !== null, fault])).toEqual([[true, undefined], [true, undefined]]);
+      expect(findings[task.key]?.attempts.map(({ leastMs, short }) => [leastMs !== undefined, short])).toEqual([[true, undefined], [false, true]]);
     } finally {
       small.close();
     }
@@ -154,6 +155,25 @@ withDevice("tuning", (device) => {
     const interrupt = new AbortController();
     const some = await tuningFor(device(), tasks, full, { measure: true, budgetMs: 1, signal: interrupt.signal, onProgress: () => interrupt.abort() });
     expect(Object.keys(some.findings)).toEqual([task.key]);
+  });
+
+  it("keeps nothing of what memory was short for", async () => {
+    const small = await openDevice({ budgetBytes: 4e6 });
+    const { forward } = reluKernels;
+    const large = { name: "large", compute: (x?: Tensor) => {
+      const y = empty(small, [1e6]);
+      launch(forward, { x: x as Tensor, y, params: { n: 64 * 256 } }, groups(forward, 64 * 256));
+      return y;
+    } };
+    const kept: Tuning[] = [];
+    const store = { read: async () => kept.at(-1) ?? null, write: async (tuning: Tuning) => kept.push(tuning) };
+    try {
+      const found = await tuningFor(small, [{ ...task, ways: [large, ...task.ways] }, { ...task, key: "another" }], store, { measure: true, budgetMs: 1 });
+      expect(Object.keys(found.findings)).toEqual([task.key, "another"]);
+      expect(Object.keys(kept.at(-1)?.findings ?? {})).toEqual(["another"]);
+    } finally {
+      small.close();
+    }
   });
 
   it("decides which kernels a recorded function launches", async () => {

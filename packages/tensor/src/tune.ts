@@ -19,6 +19,8 @@ export interface Attempt {
   readonly error: number | null;
   /** Why it may not win: wrong, or refused by the device (it does not compile, its memory is not there). */
   readonly fault?: string;
+  /** Memory for it, or for it beside the others, was not there. Another time it may be, so its finding is not kept. */
+  readonly short?: true;
 }
 
 /** What measurement found of one task; the first attempt is what prediction alone would have taken. */
@@ -67,10 +69,10 @@ function isFinding(finding: unknown): boolean {
 }
 
 function isAttempt(attempt: unknown): boolean {
-  const { family, timeMs, leastMs = 0, error, fault = "" } = (attempt ?? {}) as Partial<Record<keyof Attempt, unknown>>;
+  const { family, timeMs, leastMs = 0, error, fault = "", short = true } = (attempt ?? {}) as Partial<Record<keyof Attempt, unknown>>;
   const isTime = (value: unknown) => typeof value === "number" && value >= 0;
   // JSON has no Infinity: a difference that is not finite was written as null.
-  return typeof family === "string" && (timeMs === null || isTime(timeMs)) && isTime(leastMs) && (error === null || typeof error === "number") && typeof fault === "string";
+  return typeof family === "string" && (timeMs === null || isTime(timeMs)) && isTime(leastMs) && (error === null || typeof error === "number") && typeof fault === "string" && short === true;
 }
 
 /** Families by task, for `useTuning`. */
@@ -122,7 +124,8 @@ export interface TuningForOptions extends Pick<TuneOptions, "budgetMs" | "onProg
 
 /**
  * What a store knows of these tasks; with `measure`, the rest is measured. Each finding is kept at once, beside those that others have
- * found meanwhile, so an interruption loses one. Tasks with one family alone, and those that nobody measured, are missing.
+ * found meanwhile, so an interruption loses one; where memory was short it is for this run alone. Tasks with one family alone, and those
+ * that nobody measured, are missing.
  */
 export async function tuningFor(
   device: Device, tasks: readonly OpenTask[], store: TuningStore,
@@ -136,7 +139,7 @@ export async function tuningFor(
     const after = await tune(device, [task], { known: tuning, signal, ...(budgetMs === undefined ? {} : { budgetMs }), onProgress: (_, __, key) => found.push(key) });
     if (found.length === 0) continue;
     tuning = { ...after, findings: { ...(await store.read(identity))?.findings, ...after.findings } };
-    await store.write(tuning).catch((reason: Error) => {
+    await store.write(withoutShort(tuning)).catch((reason: Error) => {
       if (!lost) onLost?.(reason);
       lost = true;
     });
@@ -145,6 +148,9 @@ export async function tuningFor(
   const asked = new Set(tasks.map(({ key }) => key));
   return { ...tuning, findings: Object.fromEntries(Object.entries(tuning.findings).filter(([key]) => asked.has(key))) };
 }
+
+const withoutShort = (tuning: Tuning): Tuning =>
+  ({ ...tuning, findings: Object.fromEntries(Object.entries(tuning.findings).filter(([, { attempts }]) => !attempts.some(({ short }) => short))) });
 
 async function measured(device: Device, task: OpenTask, budgetMs: number): Promise<Finding> {
   const rng = Rng.for(0, task.key);
@@ -159,7 +165,7 @@ async function measured(device: Device, task: OpenTask, budgetMs: number): Promi
     for (const way of task.ways) {
       const got = way === plain ? wanted : await unlessRefused(device, () => once(device, task.key, way, inputs));
       if ("refusal" in got) {
-        attempts.push({ family: way.name, timeMs: null, error: null, fault: got.refusal });
+        attempts.push({ family: way.name, timeMs: null, error: null, fault: got.refusal, ...(got.short ? { short: true } : {}) });
         continue;
       }
       const { value, firstMs } = got;
@@ -171,7 +177,7 @@ async function measured(device: Device, task: OpenTask, budgetMs: number): Promi
     const best = Math.min(...able.map(({ firstMs }) => firstMs));
     const hopeful = able.filter(({ firstMs }) => firstMs <= hopeless * best);
     const times = await sideBySide(device, task.key, hopeful, inputs, budgetMs);
-    for (const [i, { at, firstMs }] of hopeful.entries()) attempts[at] = { ...(attempts[at] as Attempt), ...(times[i] ?? { timeMs: firstMs }) };
+    for (const [i, { at, firstMs }] of hopeful.entries()) attempts[at] = { ...(attempts[at] as Attempt), ...(times[i] ?? { timeMs: firstMs, short: true }) };
     return { winner: winnerAmong(attempts), attempts };
   } finally {
     for (const input of inputs) input.dispose();
@@ -221,13 +227,13 @@ async function once(device: Device, key: string, way: Way, inputs: readonly Tens
 }
 
 /** What `work` returns, or in words why the device refuses it. Throws all else, and where the device itself has failed. */
-async function unlessRefused<T>(device: Device, work: () => Promise<T>): Promise<T | { refusal: string }> {
+async function unlessRefused<T>(device: Device, work: () => Promise<T>): Promise<T | { refusal: string; short: boolean }> {
   try {
     return await work();
   } catch (error) {
     if (!(error instanceof ShaderError || error instanceof OutOfMemoryError)) throw error;
     await device.idle();
-    return { refusal: error.message };
+    return { refusal: error.message, short: error instanceof OutOfMemoryError };
   }
 }
 

@@ -31,7 +31,7 @@ export async function tuneModel(model: string, { train = false, batch, size, pre
     progress.end();
     const found = Object.entries(findings).map(([key, finding]) => ({ key, ...finding }));
     const file = tuningPath(identity);
-    process.stdout.write(`${json ? JSON.stringify({ file, identity: JSON.parse(identity) as unknown, summary: summaryOf(found), findings: found }, null, 1) : formatFindings(found, { tasks: tasks.length, file, info: device.info })}\n`);
+    process.stdout.write(`${json ? JSON.stringify({ file: lost ? null : file, identity: JSON.parse(identity) as unknown, summary: summaryOf(found), findings: found }, null, 1) : formatFindings(found, { tasks: tasks.length, file: lost ? null : file, info: device.info })}\n`);
     if (lost) process.stderr.write(`Not kept: ${lost.message}\n`);
   } finally {
     progress.end();
@@ -62,7 +62,7 @@ export function summaryOf(found: readonly Found[]): { shapes: number; changed: n
   return { shapes: found.length, changed: timed.filter((t) => t.changed).length, predictedMs: sum((t) => t.predictedMs), tunedMs: sum((t) => t.tunedMs) };
 }
 
-export function formatFindings(found: readonly Found[], { tasks, file, info }: { tasks: number; file: string; info: DeviceInfo }): string {
+export function formatFindings(found: readonly Found[], { tasks, file, info }: { tasks: number; file: string | null; info: DeviceInfo }): string {
   const ms = (value: number | null | undefined) => (value == null ? "" : value.toFixed(3));
   const rows = found.map(({ key, winner, attempts }) => ({
     key, winner, guess: attempts[0], timeMs: attempts.find(({ family }) => family === winner)?.timeMs,
@@ -81,7 +81,8 @@ export function formatFindings(found: readonly Found[], { tasks, file, info }: {
     ...(rows.length > 0 ? [table, ""] : []),
     `${shapes} shapes measured${tasks > shapes ? `, ${tasks - shapes} have one family only` : ""}; ${changed} are faster than predicted.`,
     `Each once: ${ms(predictedMs)} ms as predicted, ${ms(tunedMs)} ms as measured (prediction ${percent(predictedMs, tunedMs)} % slower).`,
-    `On ${adapterName(info)}; toggles ${info.toggles.join(" ") || "none"}. Kept in ${file}; profile and new studies use it.`,
+    `On ${adapterName(info)}; toggles ${info.toggles.join(" ") || "none"}.${file === null ? "" : ` Kept in ${file}; profile and new studies use it.`}`,
+    ...(found.some(({ attempts }) => attempts.some(({ short }) => short)) ? ["Shapes for which memory was short are not kept: they are measured again."] : []),
   ].join("\n");
 }
 
