@@ -18,5 +18,5 @@ export async function openDevice(options: BrowserOptions = {}): Promise<Device> 
   if (!adapter) {
     throw new DeviceError("this browser has WebGPU but found no adapter for it. Turn on hardware acceleration, update the graphics driver, or start Chrome with --enable-unsafe-webgpu.");
   }
-  return openOn(adapter, describe(adapter, "browser"), options);
+  return openOn(adapter, describe(adapter, "browser"), () => options);
 }

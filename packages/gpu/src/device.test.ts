@@ -108,6 +108,12 @@ describe.skipIf(!present)("the device", () => {
     plan.dispose();
     expect(device.heldBytes).toBe(held);
     await expect(plan.build()).rejects.toThrow("was disposed");
+
+    // Room for one.
+    const small = await open({ budgetBytes: 20_000 });
+    const tight = recordAddTwice(small);
+    await Promise.all([tight.build(), tight.build()]);
+    expect(small.heldBytes).toBe(once);
   });
 
   it("gives the same bits in native mode, whose toggles it names and this Dawn knows", async () => {
@@ -193,6 +199,7 @@ describe.skipIf(!present)("the device", () => {
     await expect(built).rejects.toThrow("add twice slot 2 needs 3.9 KiB");
     expect(device.heldBytes).toBe(other.bytes);
     device.dispose(other);
+    await plan.build();
     expect(new Float32Array(await device.read(plan.run([new Float32Array(n)])))[0]).toBe(2);
   });
 

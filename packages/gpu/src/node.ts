@@ -57,7 +57,7 @@ async function findAdapter({ adapter: name, native = process.env.ROENTGEN_NATIVE
   return { gpu, adapter, info };
 }
 
-/** The adapter's facts without opening a device on it. Throws DeviceError if there is none. */
+/** The adapter's facts without opening a device on it: `software` as its name tells, where a device would measure. Throws DeviceError if there is none. */
 export async function adapterInfo(options: NodeOptions = {}): Promise<DeviceInfo & { limits: Record<string, number> }> {
   const { gpu, adapter, info } = await findAdapter(options);
   const limits: Record<string, number> = {};
@@ -72,11 +72,16 @@ export async function adapterInfo(options: NodeOptions = {}): Promise<DeviceInfo
 /** Opens the GPU through Dawn. Throws DeviceError if there is none. The process lives until `close()`. */
 export async function openDevice(options: NodeOptions = {}): Promise<Device> {
   const { gpu, adapter, info } = await findAdapter(options);
-  const budgetBytes = options.budgetBytes ?? (info.software ? 0.9 * totalmem() : undefined);
-  return openOn(adapter, info, {
-    ...(budgetBytes === undefined ? {} : { budgetBytes }),
-    ...(info.software ? { wait: waitQuietly } : {}),
-    onClose: () => setTimeout(() => alive.delete(gpu), 0),
+  return openOn(adapter, info, (software) => {
+    const budgetBytes = options.budgetBytes ?? (software ? 0.9 * totalmem() : undefined);
+    return {
+      ...(budgetBytes === undefined ? {} : { budgetBytes }),
+      ...(software ? { wait: waitQuietly } : {}),
+      onClose: () => setTimeout(() => alive.delete(gpu), 0),
+    };
+  }).catch((error: unknown) => {
+    alive.delete(gpu);
+    throw error;
   });
 }
 

@@ -73,7 +73,10 @@ describe("an opened device", () => {
     const named = (vendor: string) => ({ ...describeAdapter(adapter, "node"), vendor, architecture: "", device: "", description: "", software: false });
     const isSoftware = describeAdapter(adapter, "node").software;
     for (const [vendor, expected] of [["somebody", isSoftware], ["nvidia", false]] as const) {
-      const device = await openOn((await gpu.requestAdapter()) as GPUAdapter, named(vendor), {});
+      const asked: boolean[] = [];
+      // A budget that the measurement itself would break.
+      const device = await openOn((await gpu.requestAdapter()) as GPUAdapter, named(vendor), (software) => (asked.push(software), { budgetBytes: 1000 }));
+      expect([asked, device.freeBytes]).toEqual([[expected], 1000]);
       expect([vendor, device.info.software, barriersAreCostly(device), device.heldBytes]).toEqual([vendor, expected, expected, 0]);
       device.close();
     }
@@ -86,7 +89,7 @@ describe("an opened device", () => {
     ["stores f16 packed where the compiler cannot cast to it", [{ type: "error", message: "cannot cast a vec2<f32> to a vec4<f32>" }], false],
   ] as const)("%s", async (_, messages, kept) => {
     const adapter = await adapterWhoseCompilerSays(messages);
-    const device = await openOn(adapter, { ...describeAdapter(adapter, "browser"), vendor: "amd" }, {});
+    const device = await openOn(adapter, { ...describeAdapter(adapter, "browser"), vendor: "amd" }, () => ({}));
     expect(device.info.features.includes("shader-f16")).toBe(kept);
     device.close();
   });

@@ -59,8 +59,12 @@ async function usable(gpu: GPUDevice, features: readonly string[]): Promise<read
   return messages.some(({ type }) => type === "error") ? features.filter((name) => name !== "shader-f16") : features;
 }
 
-/** Opens a device with all the adapter offers of what we use. What no name tells to be a GPU is measured: software may call itself anything. */
-export async function openOn(adapter: GPUAdapter, info: DeviceInfo, options: DeviceOptions): Promise<Device> {
+/**
+ * Opens a device with all the adapter offers of what we use. What no name tells to be a GPU is measured: software may call itself anything.
+ *
+ * @param optionsOf  of a GPU, or of software
+ */
+export async function openOn(adapter: GPUAdapter, info: DeviceInfo, optionsOf: (software: boolean) => DeviceOptions): Promise<Device> {
   const requiredFeatures = wantedFeatures.filter((f) => adapter.features.has(f));
   const requiredLimits = Object.fromEntries(wantedLimits.map((name) => [name, adapter.limits[name]]));
   let gpu: GPUDevice;
@@ -69,10 +73,21 @@ export async function openOn(adapter: GPUAdapter, info: DeviceInfo, options: Dev
   } catch (error) {
     throw new DeviceError(`the adapter ${info.description || info.device} refused a device: ${error instanceof Error ? error.message : error}. \`roentgen doctor\` shows what it offers.`);
   }
-  const known = { ...info, features: await usable(gpu, info.features) };
-  const device = new Device(gpu, known, options);
-  if (info.software || gpuVendors.test(info.vendor)) return device;
-  const { costly } = await probeBarriers(device);
-  device.trim();
-  return costly ? new Device(gpu, { ...known, software: true }, options) : device;
+  try {
+    const known = { ...info, features: await usable(gpu, info.features) };
+    const software = info.software || (!gpuVendors.test(info.vendor) && (await barriersCost(gpu, known)));
+    return new Device(gpu, { ...known, software }, optionsOf(software));
+  } catch (error) {
+    gpu.destroy();
+    throw error;
+  }
+}
+
+async function barriersCost(gpu: GPUDevice, info: DeviceInfo): Promise<boolean> {
+  const device = new Device(gpu, info);
+  try {
+    return (await probeBarriers(device)).costly;
+  } finally {
+    device.trim();
+  }
 }

@@ -54,6 +54,7 @@ export class Plan<T = unknown> {
   readonly #images: ImageLayout;
   readonly #constants: readonly Buffer[];
   #built: Built | null = null;
+  #building: Promise<void> | null = null;
   #disposed = false;
 
   constructor(device: Device, recording: Recording<T>) {
@@ -82,10 +83,14 @@ export class Plan<T = unknown> {
     return new Set(this.dispatches.map((d) => Pipelines.key(d.kernel, d.overrides))).size;
   }
 
-  /** Compiles all pipelines side by side and allocates. Throws ShaderError, or OutOfMemoryError with the peak and what holds it. */
+  /** Compiles all pipelines side by side and allocates, once for all who ask meanwhile. Throws ShaderError, or OutOfMemoryError with the peak and what holds it. */
   async build(onProgress: BuildProgress = () => undefined): Promise<void> {
     this.#requireUse();
     if (this.#built) return;
+    await (this.#building ??= this.#build(onProgress).finally(() => (this.#building = null)));
+  }
+
+  async #build(onProgress: BuildProgress): Promise<void> {
     this.#requireMemory();
     const compiler = this.#compiler();
     const distinct = new Map(this.dispatches.map((d) => [Pipelines.key(d.kernel, d.overrides), d]));
@@ -94,7 +99,7 @@ export class Plan<T = unknown> {
       await compiler.getAsync(d.kernel, d.overrides);
       onProgress(++done, distinct.size);
     })));
-    // Somebody may have built or disposed of it meanwhile.
+    // Somebody may have run it, which builds it, or disposed of it meanwhile.
     this.#requireUse();
     if (this.#built) return;
     const { value, error } = await this.#device.guarded("out-of-memory", () => this.#allocate());

@@ -121,7 +121,7 @@ describe.skipIf(!present)("a profile", () => {
     const gpu = create([]);
     const adapter = await gpu.requestAdapter();
     if (!adapter) throw new Error("internal: the adapter of the other tests is gone.");
-    const rounding = await openOn(adapter, describeAdapter(adapter, "node"), {});
+    const rounding = await openOn(adapter, describeAdapter(adapter, "node"), () => ({}));
     try {
       const { plan, counter } = recordStep(rounding);
       const plain = new Uint8Array(await rounding.read(plan.run([input])));
