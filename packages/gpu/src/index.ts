@@ -10,5 +10,5 @@ export type { MemoryMap, Tenant } from "./memory-map.ts";
 export type { Joiner } from "./join.ts";
 export { firstNonFinite } from "./non-finite.ts";
 export { type BuildProgress, Plan } from "./plan.ts";
-export { type DispatchTiming, type PlainRun, type Profile } from "./profile.ts";
+export { type DispatchTiming, type PlainRun, type Profile, spread, totals } from "./profile.ts";
 export type { TimingMethod, TimingOptions } from "./timing.ts";

@@ -12,7 +12,8 @@ export interface DispatchTiming {
   readonly label: string;
   readonly kernel: string;
   readonly grid: readonly [number, number, number];
-  /** Of one execution: the median over the repeats, and the least and the most of them. */
+  /** Of one execution in each repeat; their median, and the least and the most of them. */
+  readonly samplesMs: readonly number[];
   readonly timeMs: number;
   readonly leastMs: number;
   readonly mostMs: number;
@@ -52,13 +53,17 @@ export interface Profile {
   readonly dispatches: readonly DispatchTiming[];
   /** Sum of the medians. */
   readonly totalMs: number;
-  readonly plain: PlainRun;
+  /** Of the repeats, each with all its dispatches, the shortest and the longest. */
+  readonly leastMs: number;
+  readonly mostMs: number;
+  /** With the least and the most that runs before and after the dispatches took. */
+  readonly plain: PlainRun & { readonly leastMs: number; readonly mostMs: number };
   /** Runs of the plan that the profile amounts to, for what it leaves in memory. */
   readonly runs: number;
   readonly memory: MemoryMap & { readonly bytes: number; readonly peakLiveBytes: number };
 }
 
-/** Plain runs are slower to come by than timed ones to doubt: three say enough. */
+/** Plain runs before the dispatches are timed, and as many after: they say whether the machine was the same all along. */
 const mostPlainRuns = 3;
 
 /** Profiles a plan. Throws DeviceError on a device without a GPU. */
@@ -68,8 +73,12 @@ export async function profile(device: Device, plan: Plan, options: TimingOptions
   const plainRuns: PlainRun[] = [];
   // The first one also says when the host encoded what; its own times are longer for it and are not kept.
   const encoded = await encodeRun(device, plan, options);
-  for (let i = 0; i < Math.min(repeats, mostPlainRuns); i++) plainRuns.push(await plainRun(device, plan, options));
+  const plainly = async () => {
+    for (let i = 0; i < Math.min(repeats, mostPlainRuns); i++) plainRuns.push(await submitted(device, plan, options, (commands) => plan.encode(commands)));
+  };
+  await plainly();
   const timing = await timePlan(device, plan, { ...options, repeats });
+  await plainly();
   const carried = carriedOf(plan);
   let clock = 0;
   const dispatches = plan.dispatches.map((d, i): DispatchTiming => {
@@ -80,14 +89,16 @@ export async function profile(device: Device, plan: Plan, options: TimingOptions
     const { bytes, mostBytes } = trafficOf(d, carried[i] ?? []);
     const perSecond = (amount: number) => (timeMs > 0 ? amount / timeMs / 1e6 : 0);
     return {
-      label: d.label, kernel: d.kernel.name, grid: d.grid, timeMs, leastMs: Math.min(...times), mostMs: Math.max(...times), startMs,
+      label: d.label, kernel: d.kernel.name, grid: d.grid, samplesMs: times, timeMs, leastMs: Math.min(...times), mostMs: Math.max(...times), startMs,
       encodeStartMs: encoded.starts[i] ?? 0, encodeMs: encoded.times[i] ?? 0, inARow: timing.counts[i] ?? 1,
       flops: d.flops, bytes, mostBytes, requires: d.kernel.requires, gflopPerSecond: perSecond(d.flops), gigabytesPerSecond: perSecond(bytes),
     };
   });
-  const plain = { encodeMs: median(plainRuns.map((r) => r.encodeMs)), submitMs: median(plainRuns.map((r) => r.submitMs)), wallMs: median(plainRuns.map((r) => r.wallMs)) };
+  const walls = plainRuns.map((r) => r.wallMs);
+  const plain = { encodeMs: median(plainRuns.map((r) => r.encodeMs)), submitMs: median(plainRuns.map((r) => r.submitMs)), wallMs: median(walls), ...spread(walls) };
   return {
     plan: plan.label, repeats, method: timing.method, quantumNs: timing.quantumNs, dispatches, totalMs: dispatches.reduce((sum, d) => sum + d.timeMs, 0),
+    ...spread(totals(dispatches)),
     plain, runs: 1 + plainRuns.length + timing.runs, memory: { ...plan.memoryMap(), bytes: plan.bytes, peakLiveBytes: plan.peakLiveBytes },
   };
 }
@@ -108,8 +119,6 @@ async function encodeRun(device: Device, plan: Plan, options: TimingOptions): Pr
   return { starts, times };
 }
 
-const plainRun = (device: Device, plan: Plan, options: TimingOptions): Promise<PlainRun> => submitted(device, plan, options, (commands) => plan.encode(commands));
-
 async function submitted(device: Device, plan: Plan, { inputs = [] }: TimingOptions, encode: (commands: Commands) => void): Promise<PlainRun> {
   const { gpu } = device;
   if (!gpu) throw new Error("internal: a plan was built without a GPU.");
@@ -125,6 +134,12 @@ async function submitted(device: Device, plan: Plan, { inputs = [] }: TimingOpti
   await device.wait(gpu.queue.onSubmittedWorkDone());
   return { encodeMs: encoded - began, submitMs: submitted - encoded, wallMs: performance.now() - began };
 }
+
+/** What dispatches took together, repeat by repeat. */
+export const totals = (dispatches: readonly Pick<DispatchTiming, "samplesMs">[]): number[] =>
+  (dispatches[0]?.samplesMs ?? []).map((_, repeat) => dispatches.reduce((sum, { samplesMs }) => sum + (samplesMs[repeat] ?? 0), 0));
+
+export const spread = (values: readonly number[]): { leastMs: number; mostMs: number } => (values.length ? { leastMs: Math.min(...values), mostMs: Math.max(...values) } : { leastMs: 0, mostMs: 0 });
 
 export const median = (values: readonly number[]): number => {
   const sorted = [...values].sort((a, b) => a - b);

@@ -7,13 +7,13 @@ import { afterAll, describe, expect, it } from "vitest";
 import { formatProfile, profileModel } from "./profile.ts";
 
 const dispatch = (label: string, timeMs: number, flops: number): DispatchTiming => ({
-  label, kernel: label.split(" ").at(-1) ?? "", grid: [4, 2, 1], startMs: 0, timeMs, leastMs: timeMs, mostMs: timeMs, encodeStartMs: 0, encodeMs: 0, inARow: 1, requires: [],
+  label, kernel: label.split(" ").at(-1) ?? "", grid: [4, 2, 1], startMs: 0, samplesMs: [timeMs], timeMs, leastMs: timeMs, mostMs: timeMs, encodeStartMs: 0, encodeMs: 0, inARow: 1, requires: [],
   flops, bytes: 2e6, mostBytes: 2e6, gflopPerSecond: flops / timeMs / 1e6, gigabytesPerSecond: 2 / timeMs,
 });
 const ceilings: RepeatedCeilings = { gflopPerSecond: 3, halfGflopPerSecond: null, gigabytesPerSecond: 4, cachedGigabytesPerSecond: 4, launchMs: 0.05, samples: { f32: [], f16: [], copy: [] }, rounds: [], doubts: [] };
 const reportOf = (dispatches: readonly DispatchTiming[], choice: KernelChoice = { shapes: 2, tuned: {}, date: null }) => {
   const totalMs = dispatches.reduce((sum, d) => sum + d.timeMs, 0);
-  const profile: Profile = { plan: "train", repeats: 5, method: "pass", quantumNs: 1, runs: 9, dispatches, totalMs, plain: { encodeMs: 0.1, submitMs: 0.2, wallMs: totalMs + 1 }, memory: { slots: [], tenants: [], persistent: [], bytes: 0, peakLiveBytes: 0 } };
+  const profile: Profile = { plan: "train", repeats: 5, method: "pass", quantumNs: 1, runs: 9, dispatches, totalMs, leastMs: totalMs, mostMs: totalMs, plain: { encodeMs: 0.1, submitMs: 0.2, wallMs: totalMs + 1, leastMs: totalMs + 1, mostMs: totalMs + 1 }, memory: { slots: [], tenants: [], persistent: [], bytes: 0, peakLiveBytes: 0 } };
   const adapter = { vendor: "mesa", architecture: "", device: "llvmpipe", description: "llvmpipe", software: true, toggles: ["-timestamp_quantization"], platform: "node" } as const;
   return profileReport(profile, ceilings, { roentgen: "0.1.0", runtime: "Node", workload: { model: "resnet18", train: true, batch: 4, size: 64 }, adapter, choice });
 };

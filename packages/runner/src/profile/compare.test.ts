@@ -1,13 +1,14 @@
+import { Rng } from "@roentgen/core";
 import { describe, expect, it } from "vitest";
 import { compareProfiles, regressions } from "./compare.ts";
 import { parseProfile } from "./parse-profile.ts";
-import { dispatches, profile, report, timing } from "./profile.fixture.ts";
+import { dispatches, plainly, profile, report, sampled, taking, timing } from "./profile.fixture.ts";
 import { comparisonTables } from "./tables.ts";
 
 const before = report();
 /** The convolution got a kernel of its own and half the time; batch norm takes 1.5 times as long. */
-const changed = dispatches.map((d) => (d.label.endsWith("lanes.forward") ? timing("layer1.0.conv1 conv2d winograd.forward", 1, 1e8, 2e6) : d.label.includes("bn1") ? { ...d, timeMs: 1.5, leastMs: 1.5, mostMs: 1.5 } : d));
-const after = report({ ...profile, dispatches: changed, totalMs: 12.5, plain: { ...profile.plain, wallMs: 12.9 } });
+const changed = dispatches.map((d) => (d.label.endsWith("lanes.forward") ? timing("layer1.0.conv1 conv2d winograd.forward", 1, 1e8, 2e6) : d.label.includes("bn1") ? sampled(d, 1.5) : d));
+const after = report({ ...taking(12.5), dispatches: changed, plain: plainly(12.9).plain });
 
 describe("two profiles", () => {
   const comparison = compareProfiles(before, after);
@@ -37,27 +38,38 @@ describe("two profiles", () => {
   it("fail on what got slower by more than the limit: the whole, and layers of weight", () => {
     expect(regressions(comparison, 0.1).map((c) => c.name)).toEqual(["layer1.0.bn1"]);
     expect(regressions(comparison, 0.5)).toEqual([]);
-    expect(regressions(compareProfiles(after, { ...before, totalMs: 20 }), 0.1).map((c) => c.name)).toEqual(["dispatches", "layer1.0.conv1"]);
+    expect(regressions(compareProfiles(after, report(taking(20))), 0.1).map((c) => c.name)).toEqual(["dispatches", "layer1.0.conv1"]);
     // The loss holds 1.5 % of the time: its doubling is noise.
     const noisy = report({ ...profile, dispatches: dispatches.map((d) => (d.label.startsWith("cross") ? { ...d, timeMs: 0.4 } : d)) });
     expect(regressions(compareProfiles(before, noisy), 0.1)).toEqual([]);
   });
 
   it("fail on a plain run that got slower alone", () => {
-    const waiting = report({ ...profile, plain: { ...profile.plain, wallMs: 18 } }, { walls: [17, 19] });
+    const waiting = report(plainly(18, 17, 19));
     expect(regressions(compareProfiles(before, waiting), 0.1).map((c) => c.name)).toEqual(["plain run"]);
-    expect(regressions(compareProfiles(report(profile, { walls: [13, 17.5] }), waiting), 0.1)).toEqual([]);
+    expect(regressions(compareProfiles(report(plainly(15, 13, 17.5)), waiting), 0.1)).toEqual([]);
   });
 
   it("do not fail where repeats of the same work overlap", () => {
-    const spread = (factor: number) => report({ ...profile, dispatches: dispatches.map((d) => ({ ...d, timeMs: factor * d.timeMs, leastMs: 0.9 * d.timeMs, mostMs: 2 * d.timeMs })), totalMs: 13 * factor });
+    const spread = (factor: number) => report({ ...taking(13 * factor, 0.9 * 13, 2 * 13), dispatches: dispatches.map((d) => sampled(d, factor * d.timeMs, [0.9 * d.timeMs, 2 * d.timeMs])) });
     expect(regressions(compareProfiles(spread(1), spread(1.8)), 0.1)).toEqual([]);
     const old = JSON.parse(JSON.stringify(before, (key, value: unknown) => (key === "leastMs" || key === "mostMs" ? undefined : value))) as typeof before;
-    expect(regressions(compareProfiles(parseProfile(JSON.stringify(old), "old.json"), report({ ...profile, totalMs: 20 })), 0.1).map((c) => c.name)).toEqual(["dispatches"]);
+    expect(regressions(compareProfiles(parseProfile(JSON.stringify(old), "old.json"), report(taking(20))), 0.1).map((c) => c.name)).toEqual(["dispatches"]);
+  });
+
+  it("fail where all repeats of the whole, or of a layer, are slower, though single dispatches overlap", () => {
+    // Sixty dispatches that vary by a tenth, each on its own: the totals vary by a hundredth.
+    const rng = new Rng(7);
+    const repeats = (factor: number) => {
+      const many = Array.from({ length: 60 }, (_, i) => sampled(timing(`layer${i % 4} conv2d conv2d.forward`, 1, 0, 0), factor, Array.from({ length: 5 }, () => factor * rng.uniform(0.9, 1.1))));
+      const all = [0, 1, 2, 3, 4].map((repeat) => many.reduce((sum, d) => sum + (d.samplesMs[repeat] ?? 0), 0));
+      return report({ ...taking(60 * factor, Math.min(...all), Math.max(...all)), dispatches: many });
+    };
+    expect(regressions(compareProfiles(repeats(1), repeats(1.12)), 0.1).map((c) => c.name).sort()).toEqual(["dispatches", "layer0", "layer1", "layer2", "layer3"]);
   });
 
   it("do not fail on what a slower machine explains", () => {
-    const twice = report({ ...profile, dispatches: dispatches.map((d) => ({ ...d, timeMs: 2 * d.timeMs, leastMs: 2 * d.timeMs, mostMs: 2 * d.timeMs })), totalMs: 26 });
+    const twice = report({ ...taking(26), dispatches: dispatches.map((d) => sampled(d, 2 * d.timeMs)) });
     expect(regressions(compareProfiles(before, twice), 0.1).map((c) => c.name)).toContain("dispatches");
     expect(regressions(compareProfiles(before, { ...twice, ceilings: { ...twice.ceilings, gflopPerSecond: 50 } }), 0.1)).toEqual([]);
     expect(regressions(compareProfiles(before, { ...twice, ceilings: { ...twice.ceilings, gflopPerSecond: 90 } }), 0.1).map((c) => c.name)).toContain("dispatches");

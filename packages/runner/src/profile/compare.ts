@@ -11,6 +11,9 @@ export interface ComparableProfile {
   /** Absent from profiles of before it was kept. */
   readonly choice?: ProfileReport["choice"] | undefined;
   readonly totalMs: number;
+  /** Absent, as all least and most, from profiles of before they were kept. */
+  readonly leastMs?: number | undefined;
+  readonly mostMs?: number | undefined;
   readonly plain: { readonly wallMs: number } & Spread;
   readonly ceilings: { readonly gflopPerSecond: number; readonly gigabytesPerSecond: number };
   readonly dispatches: readonly { readonly label: string; readonly timeMs: number }[];
@@ -19,7 +22,6 @@ export interface ComparableProfile {
   readonly layers: readonly ComparedGroup[];
 }
 
-/** Absent from profiles of before they were kept. */
 interface Spread {
   readonly leastMs?: number | undefined;
   readonly mostMs?: number | undefined;
@@ -84,13 +86,7 @@ const weightyShare = 0.05;
 export const regressions = ({ total, wall, layers, machineSlower }: Pick<Comparison, "total" | "wall" | "layers" | "machineSlower">, limit: number): Change[] =>
   [total, wall, ...layers.filter((layer) => (layer.beforeMs ?? 0) >= weightyShare * (total.beforeMs ?? 0))].filter(({ ratio, clearlySlower }) => ratio !== null && clearlySlower && ratio > (1 + limit) * machineSlower);
 
-/** All dispatches together; their spread is that of the layers, which share them out. */
-function wholeOf({ totalMs, dispatches, layers }: ComparableProfile): Omit<ComparedGroup, "name"> {
-  const sum = (of: (layer: ComparedGroup) => number) => layers.reduce((all, layer) => all + of(layer), 0);
-  const timeMs = sum((layer) => layer.timeMs);
-  const scaled = (part: number) => (timeMs > 0 ? (totalMs * part) / timeMs : totalMs);
-  return { timeMs: totalMs, leastMs: scaled(sum((layer) => layer.leastMs ?? layer.timeMs)), mostMs: scaled(sum((layer) => layer.mostMs ?? layer.timeMs)), dispatches: dispatches.length };
-}
+const wholeOf = ({ totalMs, leastMs, mostMs, dispatches }: ComparableProfile): Omit<ComparedGroup, "name"> => ({ timeMs: totalMs, leastMs, mostMs, dispatches: dispatches.length });
 
 function change(name: string, before: Omit<ComparedGroup, "name"> | undefined, after: Omit<ComparedGroup, "name"> | undefined): Change {
   const [beforeMs, afterMs] = [before?.timeMs ?? null, after?.timeMs ?? null];

@@ -2,7 +2,7 @@
 // walls that is. Pure functions over data, the same in Node and in a tab. After Williams, Waterman and Patterson 2009, "Roofline",
 // with the cost of a launch as a third wall.
 
-import type { Ceilings, DispatchTiming } from "@roentgen/gpu";
+import { type Ceilings, type DispatchTiming, spread, totals } from "@roentgen/gpu";
 
 /** The wall that a dispatch meets first: arithmetic, memory, or the cost of launching anything at all. */
 export type Bound = "compute" | "memory" | "launch";
@@ -75,7 +75,7 @@ export interface Group {
   readonly name: string;
   readonly dispatches: number;
   readonly timeMs: number;
-  /** The sums of the shortest and of the longest repeats. */
+  /** Of the repeats, each with all these dispatches, the shortest and the longest. */
   readonly leastMs: number;
   readonly mostMs: number;
   /** Of the whole profile, 0 to 1. */
@@ -107,7 +107,7 @@ export function groupBy(dispatches: readonly JudgedDispatch[], nameOf: (dispatch
     const held = (bound: Bound) => sum((d) => (d.bound === bound ? d.timeMs : 0));
     const bound = (["compute", "memory", "launch"] as const).reduce((most, b) => (held(b) > held(most) ? b : most));
     return {
-      name, dispatches: members.length, timeMs, leastMs: sum((d) => d.leastMs), mostMs: sum((d) => d.mostMs), share: totalMs > 0 ? timeMs / totalMs : 0, flops, bytes,
+      name, dispatches: members.length, timeMs, ...spread(totals(members)), share: totalMs > 0 ? timeMs / totalMs : 0, flops, bytes,
       gflopPerSecond: perSecond(flops), gigabytesPerSecond: perSecond(bytes), bound, roofMs, ofRoof: timeMs > 0 ? roofMs / timeMs : 0,
     };
   }).sort((a, b) => b.timeMs - a.timeMs);

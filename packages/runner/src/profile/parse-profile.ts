@@ -16,6 +16,8 @@ const comparable = z.object({
   method: z.enum(["pass", "inside-pass", "wall"]),
   choice: z.object({ shapes: figure, tuned: z.record(name, name), date: name.nullable() }).optional(),
   totalMs: figure,
+  leastMs: figure.optional(),
+  mostMs: figure.optional(),
   plain: z.object({ wallMs: figure, leastMs: figure.optional(), mostMs: figure.optional() }),
   ceilings: z.object({ gflopPerSecond: figure, gigabytesPerSecond: figure }),
   dispatches: z.array(z.object({ label: name, timeMs: figure })).max(100_000),

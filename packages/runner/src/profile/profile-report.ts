@@ -1,7 +1,7 @@
 // A profile as a document: what was run on what, every dispatch with its verdict, groups, warnings, memory. Tables, pages, traces
 // and comparisons are drawn from it alone; `roentgen profile --json` prints it.
 
-import type { DeviceInfo, PlainRun, Profile, RepeatedCeilings } from "@roentgen/gpu";
+import type { DeviceInfo, Profile, RepeatedCeilings } from "@roentgen/gpu";
 import type { Precision } from "@roentgen/nn";
 import type { OpenTask, Winners } from "@roentgen/tensor";
 import { type Group, groupBy, judge, type JudgedDispatch } from "./judge.ts";
@@ -37,7 +37,7 @@ export interface Machine {
   readonly load: { readonly start: number; readonly end: number };
 }
 
-export interface ProfileReport extends Omit<Profile, "dispatches" | "plain"> {
+export interface ProfileReport extends Omit<Profile, "dispatches"> {
   readonly format: "roentgen profile 1";
   readonly roentgen: string;
   /** "Node v20.20.2", or a browser's own description. */
@@ -47,8 +47,6 @@ export interface ProfileReport extends Omit<Profile, "dispatches" | "plain"> {
   readonly choice: KernelChoice;
   /** Null where it cannot be known, as in a tab. */
   readonly machine: Machine | null;
-  /** Medians, and the shortest and the longest of all plain runs, before and after the dispatches were timed. */
-  readonly plain: PlainRun & { readonly leastMs: number; readonly mostMs: number };
   readonly ceilings: RepeatedCeilings;
   readonly dispatches: readonly JudgedDispatch[];
   /** The sum of what the ceilings allow. */
@@ -63,16 +61,12 @@ export interface ProfileReport extends Omit<Profile, "dispatches" | "plain"> {
 export interface AboutProfile extends Pick<ProfileReport, "roentgen" | "runtime" | "workload" | "choice"> {
   readonly adapter: ProfiledAdapter;
   readonly machine?: Machine;
-  /** Milliseconds of plain runs around the profile. */
-  readonly walls?: readonly number[];
 }
 
-export function profileReport(profile: Profile, ceilings: RepeatedCeilings, { walls = [], machine, adapter, choice, roentgen, runtime, workload }: AboutProfile): ProfileReport {
+export function profileReport(profile: Profile, ceilings: RepeatedCeilings, { machine, adapter, choice, roentgen, runtime, workload }: AboutProfile): ProfileReport {
   const { vendor, architecture, device, description, software, toggles, platform } = adapter;
   const dispatches = profile.dispatches.map((d) => judge(d, ceilings));
   const kernels = groupBy(dispatches, (d) => d.kernel);
-  const all = [profile.plain.wallMs, ...walls];
-  const plain = { ...profile.plain, leastMs: Math.min(...all), mostMs: Math.max(...all) };
   return {
     format: "roentgen profile 1",
     roentgen, runtime, workload,
@@ -80,7 +74,6 @@ export function profileReport(profile: Profile, ceilings: RepeatedCeilings, { wa
     choice,
     machine: machine ?? null,
     ...profile,
-    plain,
     ceilings,
     dispatches,
     roofMs: dispatches.reduce((sum, d) => sum + d.roofMs, 0),
@@ -88,7 +81,7 @@ export function profileReport(profile: Profile, ceilings: RepeatedCeilings, { wa
     ops: groupBy(dispatches, (d) => d.op),
     layers: groupBy(dispatches, (d) => d.layer),
     kernels,
-    warnings: warningsOf({ ...profile, plain, dispatches, machine: machine ?? null }, kernels, ceilings, software),
+    warnings: warningsOf({ ...profile, dispatches, machine: machine ?? null }, kernels, ceilings, software),
   };
 }
 

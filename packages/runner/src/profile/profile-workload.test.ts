@@ -61,7 +61,8 @@ withDevice("a profile", (device) => {
     expect(stages).toEqual(["record", "ceilings", "compile", "time", "ceilings"]);
     expect(ceilings.rounds.length).toBe(2);
     expect(ceilings.gflopPerSecond).toBe(Math.max(...ceilings.rounds.map((round) => round.gflopPerSecond)));
-    expect(plain.leastMs <= plain.wallMs && plain.wallMs <= plain.mostMs).toBe(true);
+    // Of four plain runs, of which two are the middle ones.
+    expect(plain.leastMs < plain.wallMs && plain.wallMs < plain.mostMs).toBe(true);
     expect(machine).toEqual({ cores: 2, load: { start: 1.5, end: 2.5 } });
     expect(choice).toMatchObject({ tuned: { [open.key]: "plain" }, date: "2026-11-20" });
     expect(choice.shapes).toBeGreaterThan(5);

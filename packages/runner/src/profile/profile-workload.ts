@@ -32,10 +32,6 @@ export async function profileWorkload(device: Device, workload: Workload, { roen
   onProgress("record", 0, 1);
   const { recorded, choice } = recordTuned(device, workload, tuning);
   const { step, inputs } = recorded;
-  const walls: number[] = [];
-  const plainRuns = async () => {
-    for (let i = 0; i < Math.min(repeats, mostPlainRuns); i++) walls.push(await wallOf(device, step, inputs));
-  };
   // While the plan has no memory: these buffers are large.
   const ceilings = async () => {
     onProgress("ceilings", 0, 1);
@@ -50,15 +46,13 @@ export async function profileWorkload(device: Device, workload: Workload, { roen
     step.run(...inputs);
     await device.idle();
     onProgress("time", 0, repeats);
-    await plainRuns();
     profile = await device.profile(step.plan, { repeats, inputs, ...(method ? { method } : {}), onRound: (done, total) => onProgress("time", done, total) });
-    await plainRuns();
   } finally {
     recorded.dispose();
   }
   measured.push(await ceilings());
   return profileReport(profile, bestCeilings(measured), {
-    roentgen, runtime, workload, adapter: device.info, choice, walls, ...(machine ? { machine: { cores: machine.cores, load: { start: loadAtStart, end: machine.load() } } } : {}),
+    roentgen, runtime, workload, adapter: device.info, choice, ...(machine ? { machine: { cores: machine.cores, load: { start: loadAtStart, end: machine.load() } } } : {}),
   });
 }
 
@@ -70,17 +64,6 @@ function recordTuned(device: Device, workload: Workload, tuning: ProfileOptions[
   const [recorded] = found;
   if (!recorded) throw new Error("internal: nothing was recorded.");
   return { recorded, choice: choiceOf(tasks, tuning ?? null) };
-}
-
-/** Plain runs before the dispatches are timed, and as many after: they say whether the machine was the same all along. */
-const mostPlainRuns = 2;
-
-/** Milliseconds of a run as any user's, with its inputs written. */
-async function wallOf(device: Device, step: Step<unknown>, inputs: readonly InputData[]): Promise<number> {
-  const began = performance.now();
-  step.run(...inputs);
-  await device.idle();
-  return performance.now() - began;
 }
 
 /** Throws ConfigError for images that no kernel could be given at once, before anything is made for them. */

@@ -11,9 +11,13 @@ export const ceilings: RepeatedCeilings = {
 };
 
 export const timing = (label: string, timeMs: number, flops: number, bytes: number, more: Partial<DispatchTiming> = {}): DispatchTiming => ({
-  label, kernel: label.split(" ").at(-1) ?? "", grid: [512, 2, 1], timeMs, leastMs: timeMs, mostMs: timeMs, startMs: 0, encodeStartMs: 0, encodeMs: 0.002, inARow: 1, flops, bytes, mostBytes: bytes, requires: [],
+  label, kernel: label.split(" ").at(-1) ?? "", grid: [512, 2, 1], samplesMs: [timeMs], timeMs, leastMs: timeMs, mostMs: timeMs, startMs: 0, encodeStartMs: 0, encodeMs: 0.002, inARow: 1, flops, bytes, mostBytes: bytes, requires: [],
   gflopPerSecond: flops / timeMs / 1e6, gigabytesPerSecond: bytes / timeMs / 1e6, ...more,
 });
+
+/** A dispatch that took so long, and so long in each repeat. */
+export const sampled = (dispatch: DispatchTiming, timeMs: number, samplesMs: readonly number[] = [timeMs]): DispatchTiming =>
+  ({ ...dispatch, timeMs, samplesMs, leastMs: Math.min(...samplesMs), mostMs: Math.max(...samplesMs) });
 
 /** Laid end to end with 0.05 ms between, encoded at 0.003 ms each. */
 export const dispatches: readonly DispatchTiming[] = [
@@ -27,7 +31,7 @@ export const dispatches: readonly DispatchTiming[] = [
 ].reduce<DispatchTiming[]>((laid, d, i) => [...laid, { ...d, startMs: (laid.at(-1)?.startMs ?? 0) + (laid.at(-1)?.timeMs ?? 0) + (i > 0 ? 0.05 : 0), encodeStartMs: 0.003 * i }], []);
 
 export const profile: Profile = {
-  plan: "train", repeats: 5, method: "pass", quantumNs: 1, dispatches, totalMs: 13, plain: { encodeMs: 0.02, submitMs: 0.03, wallMs: 13.5 }, runs: 9,
+  plan: "train", repeats: 5, method: "pass", quantumNs: 1, dispatches, totalMs: 13, leastMs: 13, mostMs: 13, plain: { encodeMs: 0.02, submitMs: 0.03, wallMs: 13.5, leastMs: 13.5, mostMs: 13.5 }, runs: 9,
   memory: {
     bytes: 6 * 2 ** 20, peakLiveBytes: 5 * 2 ** 20, slots: [{ bytes: 2 * 2 ** 20 }, { bytes: 3 * 2 ** 20 }], persistent: [{ label: "weights", bytes: 2 ** 20 }],
     tenants: [
@@ -36,7 +40,14 @@ export const profile: Profile = {
   },
 };
 
+/** The profile where all dispatches take so long together, and so long in the repeats. */
+export const taking = (totalMs: number, leastMs = totalMs, mostMs = totalMs): Profile => ({ ...profile, totalMs, leastMs, mostMs });
+
+/** The profile whose plain runs take so long. */
+export const plainly = (wallMs: number, leastMs = wallMs, mostMs = wallMs, host: Partial<Profile["plain"]> = {}): Profile =>
+  ({ ...profile, plain: { ...profile.plain, wallMs, leastMs, mostMs, ...host } });
+
 export const adapter = { vendor: "mesa", architecture: "", device: "llvmpipe", description: "llvmpipe <16>", software: true, toggles: ["-timestamp_quantization"], platform: "node" } as const;
 
-export const report = (of: Profile = profile, more: Partial<Pick<AboutProfile, "choice" | "machine" | "walls">> = {}): ProfileReport =>
+export const report = (of: Profile = profile, more: Partial<Pick<AboutProfile, "choice" | "machine">> = {}): ProfileReport =>
   profileReport(of, ceilings, { roentgen: "0.1.0", runtime: "Node v20", adapter, workload: { model: "resnet18", train: true, batch: 4, size: 64 }, choice: { shapes: 3, tuned: {}, date: null }, ...more });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { ceilings, dispatches, profile, report, timing } from "./profile.fixture.ts";
-import { profileReport } from "./profile-report.ts";
+import type { Profile } from "@roentgen/gpu";
+import { ceilings, dispatches, plainly, profile, report, timing } from "./profile.fixture.ts";
+import { type AboutProfile, profileReport } from "./profile-report.ts";
 
 describe("warnings", () => {
   it("name kernels of weight under a fifth of their roof, and say where to look", () => {
@@ -26,18 +27,18 @@ describe("warnings", () => {
   });
 
   it.each([
-    ["the host is the slow part", { ...profile, plain: { encodeMs: 9, submitMs: 1, wallMs: 14 } }, /host takes 10.00 ms to encode and submit/],
-    ["a plain run takes longer than its dispatches", { ...profile, plain: { encodeMs: 1, submitMs: 1, wallMs: 30 } }, /plain run takes 30.00 ms, its dispatches alone 13.00 ms/],
-    ["dispatches take longer one by one than a plain run", { ...profile, plain: { encodeMs: 0.02, submitMs: 0.03, wallMs: 3.4 } }, /one by one take 13.00 ms together, a plain run 3.40 ms/],
+    ["the host is the slow part", plainly(14, 14, 14, { encodeMs: 9, submitMs: 1 }), /host takes 10.00 ms to encode and submit/],
+    ["a plain run takes longer than its dispatches", plainly(30, 30, 30, { encodeMs: 1, submitMs: 1 }), /plain run takes 30.00 ms, its dispatches alone 13.00 ms/],
+    ["dispatches take longer one by one than a plain run", plainly(3.4), /one by one take 13.00 ms together, a plain run 3.40 ms/],
     ["times vary", { ...profile, dispatches: dispatches.map((d) => ({ ...d, mostMs: 3 * d.leastMs })) }, /^6 long dispatches vary by more than twofold between repeats, fc linear matmul.forward from 4.000 to 12.000 ms$/m],
   ])("say when %s", (_, changed, expected) => {
     expect(report(changed).warnings.map((w) => w.what).join("\n")).toMatch(expected);
   });
 
   it("say when the machine was not the same all along, or was busy", () => {
-    const words = (more: Parameters<typeof report>[1]) => report(profile, more).warnings.filter((w) => w.kernel === null).map((w) => w.what);
-    expect(words({ walls: [13, 14], machine: { cores: 2, load: { start: 1.9, end: 3 } } })).toEqual([]);
-    expect(words({ walls: [13, 20], machine: { cores: 2, load: { start: 5.06, end: 5.5 } } })).toEqual([
+    const words = (of: Profile, machine: AboutProfile["machine"]) => report(of, machine ? { machine } : {}).warnings.filter((w) => w.kernel === null).map((w) => w.what);
+    expect(words(plainly(13.5, 13, 14), { cores: 2, load: { start: 1.9, end: 3 } })).toEqual([]);
+    expect(words(plainly(13.5, 13, 20), { cores: 2, load: { start: 5.06, end: 5.5 } })).toEqual([
       "plain runs took 13.00 to 20.00 ms", "the machine was busy: load average 5.1 on 2 cores before anything was measured",
     ]);
   });
