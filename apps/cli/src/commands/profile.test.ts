@@ -31,7 +31,7 @@ describe("roentgen profile", () => {
       ceilings: 3.0 GFLOP/s in f32, 4.0 GB/s copied, 0.050 ms for an empty dispatch
       3 dispatches, 32.000 ms on the device, 125.0 images/s without gaps; the ceilings allow 6.500 ms
       a plain run takes 33.000 ms: 0.100 to encode, 0.200 to submit; 33.000 to 33.000 over all plain runs
-      memory: 0.00 MiB live at the peak, 0 slots of 0.00 MiB, images and parameters 0.00 MiB, beside the plan 0.00 MiB
+      memory: 0.0 KiB live at the peak, 0 slots of 0.0 KiB, images and parameters 0.0 KiB, beside the plan 0.0 KiB
 
       By phase
       phase     dispatches      ms   share  GFLOP/s  GB/s  of roof  bound

@@ -1,6 +1,6 @@
 // A plan's memory over its dispatches: how much holds a value that is still needed, and who lives in which slot.
 
-import type { MemoryMap } from "@roentgen/gpu";
+import { type MemoryMap, readableBytes } from "@roentgen/gpu";
 import type { ProfileReport } from "./profile-report.ts";
 
 /** Bytes alive at each of `count` dispatches. */
@@ -30,14 +30,12 @@ export function memorySums({ bytes, slots, persistent }: Pick<ProfileReport["mem
   return { slots: sum(slots), beside: Math.max(0, bytes - sum(slots)), persistent: sum(persistent) };
 }
 
-export const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(bytes < 2 ** 20 ? 2 : 1)} MiB`;
-
 /** Memory in a sentence: the peak, what holds it, and the largest that live there. */
 export function memoryText({ memory }: Pick<ProfileReport, "memory">): string {
   const { slots, beside, persistent } = memorySums(memory);
-  const largest = [...memory.tenants].sort((a, b) => b.bytes - a.bytes).slice(0, 3).map(({ label, bytes }) => `${label} ${mebibytes(bytes)}`);
+  const largest = [...memory.tenants].sort((a, b) => b.bytes - a.bytes).slice(0, 3).map(({ label, bytes }) => `${label} ${readableBytes(bytes)}`);
   return [
-    `${mebibytes(memory.peakLiveBytes)} live at the peak, ${memory.slots.length} slots of ${mebibytes(slots)}, images and parameters ${mebibytes(beside)}, beside the plan ${mebibytes(persistent)}`,
+    `${readableBytes(memory.peakLiveBytes)} live at the peak, ${memory.slots.length} slots of ${readableBytes(slots)}, images and parameters ${readableBytes(beside)}, beside the plan ${readableBytes(persistent)}`,
     ...(largest.length > 0 ? [`largest: ${largest.join(", ")}`] : []),
   ].join("; ");
 }

@@ -1,11 +1,12 @@
 // A profile as a page: one file without scripts, drawn from the report alone. Boxes and points say more when pointed at.
 
+import { readableBytes } from "@roentgen/gpu";
 import { html, Markup, type Content } from "../report/html.ts";
 import { pageOf } from "../report/page.ts";
 import type { Comparison } from "./compare.ts";
 import { flame, type FlameBox } from "./flame.ts";
 import { memoryCharts } from "./memory-chart.ts";
-import { mebibytes, memorySums } from "./memory-timeline.ts";
+import { memorySums } from "./memory-timeline.ts";
 import { adapterName, choiceText, loadText, methodText, type ProfileReport, titleOf, togglesText } from "./profile-report.ts";
 import { bandwidthChart, boundColour, rooflineChart } from "./roofline.ts";
 import { ceilingTable, ceilingText, comparisonTables, percent, profileTables, type Table } from "./tables.ts";
@@ -38,7 +39,7 @@ ${figure(html`${boundLegend}<div class="panels wide">${[roofline, bandwidth].map
 <h2>Flame</h2>
 ${figure(flameView(flame(report.dispatches, titleOf(workload))), "Time by phase, module, op and kernel: widths are time on the device, colours what share of it the ceilings need.")}
 <h2>Memory</h2>
-${charts ? figure(html`${charts[0]}${charts[1]}`, html`Above: bytes whose values are still needed, ${mebibytes(memory.peakLiveBytes)} at the peak; dashed: what the plan’s ${memory.slots.length} slots hold, ${mebibytes(sums.slots)}; grey: ${mebibytes(sums.beside)} in textures that kernels read as images and in parameters of dispatches, so that the plan has ${mebibytes(memory.bytes)} in all. Below: the slots, largest first, and what lives in them from dispatch to dispatch; a box is darker as far as its tenant fills the slot. Rows are not to scale: the largest are higher by the square root of their bytes, the smallest all alike. Beside the plan: ${mebibytes(sums.persistent)} in ${memory.persistent.length} persistent buffers.`) : html`<p>The plan has no memory of its own.</p>`}
+${charts ? figure(html`${charts[0]}${charts[1]}`, html`Above: bytes whose values are still needed, ${readableBytes(memory.peakLiveBytes)} at the peak; dashed: what the plan’s ${memory.slots.length} slots hold, ${readableBytes(sums.slots)}; grey: ${readableBytes(sums.beside)} in textures that kernels read as images and in parameters of dispatches, so that the plan has ${readableBytes(memory.bytes)} in all. Below: the slots, largest first, and what lives in them from dispatch to dispatch; a box is darker as far as its tenant fills the slot. Rows are not to scale: the largest are higher by the square root of their bytes, the smallest all alike. Beside the plan: ${readableBytes(sums.persistent)} in ${memory.persistent.length} persistent buffers.`) : html`<p>The plan has no memory of its own.</p>`}
 <h2>Tables</h2>
 ${profileTables(report, mostRows).map((table, i) => (i < 3 ? tableHtml(table) : html`<details><summary>${table.title}</summary>${tableHtml(table)}</details>`))}
 <details><summary>How the ceilings were found</summary>${tableHtml(ceilingTable(report))}</details>
