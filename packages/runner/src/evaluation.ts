@@ -4,8 +4,8 @@ import { type Batch, batches, resizeTo, type SplitName, type Step as View, TEN, 
 import type { Device } from "@roentgen/gpu";
 import { OverlapMeter } from "@roentgen/metrics";
 import type { Pass } from "@roentgen/nn";
-import { imageToFloat, noGrad, record, spec, type Step, type Tensor } from "@roentgen/tensor";
 import type { Model } from "./build-model.ts";
+import { Forward } from "./forward.ts";
 import { inputOf } from "./inits.ts";
 import { hostLoss, targetOf } from "./losses.ts";
 import { maskExample } from "./mask-example.ts";
@@ -30,27 +30,27 @@ export type Tested = Pick<TrialResult, "predictions" | "examples"> & { readonly 
 export class Evaluation {
   readonly #trial: TrialSpec;
   readonly #batch: number;
-  readonly #step: Step<Tensor>;
+  readonly #forward: Forward;
 
   /** Records the forward pass of a model in evaluation mode. */
   constructor(device: Device, trial: TrialSpec, pass: Pass<Model>) {
     const { task, init } = trial;
     this.#trial = trial;
     this.#batch = task.evaluationBatch ?? task.batch;
-    this.#step = record(device, "evaluate", (x) => noGrad(() => pass.forward(imageToFloat(x, inputOf(init)))), [spec("u8", [this.#batch, task.size, task.size, 3])]);
+    this.#forward = new Forward(device, pass, { batch: this.#batch, size: task.size, input: inputOf(init) });
   }
 
   /** What it holds on the device. */
   get bytes(): number {
-    return this.#step.plan.bytes;
+    return this.#forward.bytes;
   }
 
   build(onProgress: (done: number, total: number) => void): Promise<void> {
-    return this.#step.build(onProgress);
+    return this.#forward.build(onProgress);
   }
 
   dispose(): void {
-    this.#step.dispose();
+    this.#forward.dispose();
   }
 
   /** Mean over images of the batches' losses, each batch weighted by its size. */
@@ -122,16 +122,9 @@ export class Evaluation {
     if (images.length > 0) predictions({ trial: name, split, kind, classes, size, images });
   }
 
-  /** Batches with their logits. The next is under way before one is handed out: the device computes while the host counts and draws the batch after it. */
-  async *#evaluated(split: SplitName, view: View = resizeTo(this.#trial.task.size)): AsyncGenerator<{ batch: Batch; logits: Float32Array }, void, undefined> {
-    let waiting: { batch: Batch; logits: Promise<Float32Array> } | null = null;
+  /** A split's batches with their logits. */
+  #evaluated(split: SplitName, view: View = resizeTo(this.#trial.task.size)): AsyncGenerator<{ batch: Batch; logits: Float32Array }, void, undefined> {
     const { dataset, task, seed } = this.#trial;
-    for (const batch of batches(dataset, split, { batch: this.#batch, size: task.size, seed, augment: view })) {
-      const logits = this.#step.run(batch.images).floats();
-      logits.catch(() => undefined); // told to whoever awaits it, if the one before it has not failed
-      if (waiting) yield { batch: waiting.batch, logits: await waiting.logits };
-      waiting = { batch, logits };
-    }
-    if (waiting) yield { batch: waiting.batch, logits: await waiting.logits };
+    return this.#forward.logitsOf(batches(dataset, split, { batch: this.#batch, size: task.size, seed, augment: view }));
   }
 }
