@@ -6,7 +6,7 @@ import { OverlapMeter } from "@roentgen/metrics";
 import type { Pass } from "@roentgen/nn";
 import type { Model } from "./build-model.ts";
 import { Forward } from "./forward.ts";
-import { inputOf } from "./inits.ts";
+import { inputOf, inUnitRange } from "./inits.ts";
 import { hostLoss, targetOf } from "./losses.ts";
 import { maskExample } from "./mask-example.ts";
 import { predictedImages, type Predictions, spread } from "./predictions.ts";
@@ -37,7 +37,7 @@ export class Evaluation {
     const { task, init } = trial;
     this.#trial = trial;
     this.#batch = task.evaluationBatch ?? task.batch;
-    this.#forward = new Forward(device, pass, { batch: this.#batch, size: task.size, input: inputOf(init) });
+    this.#forward = new Forward(device, pass, { batch: this.#batch, size: task.size, input: inUnitRange(inputOf(init)) });
   }
 
   /** What it holds on the device. */

@@ -38,5 +38,11 @@ export function oneAtATime(inits: ReadonlyMap<string, InitSource>): (name: strin
   };
 }
 
-/** Mean and SD that a model's input is normalised with. */
+/** How the network of these weights is fed, as its file says; ImageNet's mean and SD where it says nothing. */
 export const inputOf = (init: LoadedInit): Numerics["input"] => (init.kind === "weights" ? (init.numerics?.input ?? imagenetInput) : imagenetInput);
+
+/** Mean and SD for pixels in [0, 1], which is what `imageToFloat` makes of bytes: (low + x (high - low) - mean) / std = (x - mean') / std'. */
+export function inUnitRange({ mean: [r, g, b], std: [dr, dg, db], range: [low, high] }: Numerics["input"]): Pick<Numerics["input"], "mean" | "std"> {
+  const scale = high - low;
+  return { mean: [(r - low) / scale, (g - low) / scale, (b - low) / scale], std: [dr / scale, dg / scale, db / scale] };
+}

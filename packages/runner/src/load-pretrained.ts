@@ -4,6 +4,7 @@ import type { Device } from "@roentgen/gpu";
 import { ResNet, type ResNetDepth } from "@roentgen/models";
 import { loadStateDict, materialize } from "@roentgen/nn";
 import { imageToFloat, type Tensor } from "@roentgen/tensor";
+import { inUnitRange } from "./inits.ts";
 
 export interface PretrainedOptions {
   /** Torchvision's names and layout, as `loadConverted` and `parseSafetensors` give them. */
@@ -48,8 +49,3 @@ export function loadPretrained(device: Device, options: PretrainedOptions): Pret
 
 /** Throws CheckpointError if these are no ResNet's tensors with torchvision's names. */
 export const depthOf = (tensors: StateDict, source: string): ResNetDepth => Number(architectureOf(new Set(tensors.keys()), source).name.slice("resnet".length)) as ResNetDepth;
-
-/** (low + x (high - low) - mean) / std = (x - mean') / std', for x in [0, 1]. */
-function inUnitRange({ mean, std, range: [low, high] }: Numerics["input"]): Pretrained["input"] {
-  return { mean: mean.map((m) => (m - low) / (high - low)), std: std.map((s) => s / (high - low)) };
-}

@@ -1,7 +1,7 @@
 // One trial of a study: from the state that an earlier process left to the result in the store.
 
 import { CheckpointError } from "@roentgen/core";
-import { formatSafetensors, imagenetInput, numericsToMetadata } from "@roentgen/checkpoints";
+import { formatSafetensors, numericsToMetadata } from "@roentgen/checkpoints";
 import { readableBytes } from "@roentgen/gpu";
 import type { Listener } from "./events.ts";
 import { inputOf } from "./inits.ts";
@@ -98,7 +98,7 @@ async function resume(trial: Trial, store: Store, file: string, identity: string
 function modelMetadata({ task, init, initName, taskName, seed, dataset }: TrialSpec, result: TrialResult): Map<string, string> {
   const { strideOn, padding, poolPadding = padding, eps } = task.model;
   return new Map([
-    ...numericsToMetadata({ strideOn, padding, poolPadding, bnEps: eps, input: init.kind === "weights" ? inputOf(init) : imagenetInput }),
+    ...numericsToMetadata({ strideOn, padding, poolPadding, bnEps: eps, input: inputOf(init) }),
     ["roentgen.task", taskName], ["roentgen.init", initName], ["roentgen.seed", String(seed)], ["roentgen.data", dataset.hash],
     ["roentgen.classes", JSON.stringify(dataset.task.classes)], ["roentgen.size", String(task.size)], ["roentgen.headline", String(result.headline)],
   ]);

@@ -1,4 +1,4 @@
-import { formatSafetensors, parseSafetensors } from "@roentgen/checkpoints";
+import { formatSafetensors, imagenetInput, type Numerics, parseSafetensors, torchvisionNumerics, type Triple } from "@roentgen/checkpoints";
 import type { Dataset } from "@roentgen/data";
 import { DataError, hostTensor, type HostTensor, type StateDict } from "@roentgen/core";
 import { resnet, unet } from "@roentgen/models";
@@ -258,6 +258,20 @@ withDevice("runStudy", (device) => {
       const [a, b] = [await study(short, memoryStore(), { inits: new Map([["pretrained", source]]) }), await study(short, memoryStore(), { inits: new Map([["pretrained", encoder]]) })];
       expect(a.trials[0]?.losses).toEqual(b.trials[0]?.losses);
     }
+  });
+
+  it("feeds a network in the range that its file names", async () => {
+    const { mean, std } = imagenetInput;
+    const twice = (values: Triple): Triple => [2 * values[0], 2 * values[1], 2 * values[2]];
+    const lossesWith = async (input: Numerics["input"]) => {
+      const source: InitSource = { ...pretrained, load: async () => ({ ...((await pretrained.load()) as { kind: "weights"; tensors: StateDict }), numerics: { ...torchvisionNumerics, input } }) };
+      const corner = config.tasks.corner as StudyConfig["tasks"][string];
+      const short = only(config, "corner", { trials: 1, inits: ["pretrained"], tasks: { corner: { ...corner, epochs: 1 } } });
+      return (await study(short, memoryStore(), { inits: new Map([["pretrained", source]]) })).trials[0]?.losses;
+    };
+    const usual = await lossesWith(imagenetInput);
+    expect(await lossesWith({ mean: twice(mean), std: twice(std), range: [0, 2] })).toEqual(usual);
+    expect(await lossesWith({ mean, std, range: [0, 2] })).not.toEqual(usual);
   });
 
   it("stops at a validation loss that is not finite", async () => {

@@ -11,7 +11,7 @@ import { type AnyOptimizer, buildModel, buildOptimizer, buildSchedule, type Mode
 import type { TaskConfig } from "./config.ts";
 import { Evaluation, type Watcher } from "./evaluation.ts";
 import type { Listener } from "./events.ts";
-import { inputOf, type LoadedInit } from "./inits.ts";
+import { inputOf, inUnitRange, type LoadedInit } from "./inits.ts";
 import { lossOf, targetOf } from "./losses.ts";
 import type { EpochRecord, TrialResult } from "./results.ts";
 import type { Progress, TrialState } from "./trial-state.ts";
@@ -121,7 +121,7 @@ export class Trial {
     const part = task.batch / task.accumulate;
     const target = dataset.task.kind === "multiclass" ? spec("u32", [part]) : spec("f32", [part, ...(dataset.task.kind === "mask" ? [task.size, task.size, 1] : [this.#classes])]);
     return record(this.#device, "train", (x, y) => {
-      const loss = lossOf(this.#pass.forward(imageToFloat(x, inputOf(init))), y, task);
+      const loss = lossOf(this.#pass.forward(imageToFloat(x, inUnitRange(inputOf(init)))), y, task);
       const gradients = backward(loss, this.#lossScale?.factor);
       if (task.accumulate > 1) this.#optimizer.accumulate(gradients, task.accumulate);
       else this.#optimizer.step(gradients);
