@@ -16,8 +16,8 @@ export { type Dataset, INDEX_FILE, loadDataset, type LoadLimits, type Sample } f
 export { type Box, centreBox, cropImage, cropMask, flipImage, flipMask, rotateImage, rotateMask, tenCrop } from "./geometry.ts";
 export { type Image, type Mask, RGB, type View } from "./image.ts";
 export { type Entry, type Listing, parseListing, type SplitName, type Task, type TaskKind } from "./listing.ts";
-export { decodeMask, decodeRgb, MAX_SIDE, type PngLimits } from "./png.ts";
-export { resizeBilinear, resizeNearest } from "./resize.ts";
+export { decodeMask, decodeRgb, encodeMask, MAX_SIDE, type PngLimits } from "./png.ts";
+export { type NumberMap, resizeBilinear, resizeMap, resizeNearest } from "./resize.ts";
 export { hashFiles, sha256 } from "./sha256.ts";
 export { type FileSource, memorySource, urlSource } from "./source.ts";
 export { centreCrop, chain, cropView, oneOf, resizeTo, resizeView, sometimes, type Step, TEN, tenCropView } from "./step.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { decodeMask, decodeRgb } from "./png.ts";
+import { decodeMask, decodeRgb, encodeMask } from "./png.ts";
 import { chunk, fromBase64, greyPng, header, pillow, pixels, png, SIGNATURE } from "./test-support.ts";
 
 const flat = (width: number, height: number) => new Uint8Array((width + 1) * height);
@@ -76,4 +76,9 @@ describe("decodeMask", () => {
   ])("refuses %s", async (_, bytes, message) => {
     await expect(decodeMask(bytes, "m.png")).rejects.toThrow(message);
   });
+});
+
+it("encodeMask writes what decodeMask reads", async () => {
+  const mask = { width: 5, height: 3, data: Uint8Array.from({ length: 15 }, (_, i) => Number(i % 4 === 1)) };
+  expect(await decodeMask(encodeMask(mask), "m.png")).toEqual(mask);
 });

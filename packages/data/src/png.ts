@@ -4,7 +4,7 @@
 // cannot become a large array.
 
 import { DataError } from "@roentgen/core";
-import { decode } from "fast-png";
+import { decode, encode } from "fast-png";
 
 import { type Image, type Mask, RGB } from "./image.ts";
 
@@ -67,6 +67,9 @@ export async function decodeMask(bytes: Uint8Array, file: string, limits: PngLim
   }
   return { width: header.width, height: header.height, data };
 }
+
+/** A mask as a grey PNG of 8 bits, 0 outside and 255 inside: what `decodeMask` reads. */
+export const encodeMask = ({ width, height, data }: Mask): Uint8Array => encode({ width, height, data: data.map((v) => 255 * v), depth: 8, channels: 1 });
 
 async function decodeChecked(bytes: Uint8Array, file: string, limits: PngLimits) {
   const { header, idat, kept } = walk(bytes, file, limits.maxSide ?? MAX_SIDE);

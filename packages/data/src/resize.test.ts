@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { resizeBilinear, resizeNearest } from "./resize.ts";
+import { resizeBilinear, resizeMap, resizeNearest } from "./resize.ts";
 import { fromBase64, patternImage, patternMask, pillow } from "./test-support.ts";
 
 describe("resizing", () => {
@@ -30,8 +30,23 @@ describe("resizing", () => {
     );
   });
 
+  it("of a map is an image's before it is rounded", () => {
+    const image = patternImage(23, 17);
+    const red = { width: 23, height: 17, data: Float64Array.from({ length: 23 * 17 }, (_, i) => image.data[3 * i] ?? NaN) };
+    for (const [w, h] of [[40, 31], [9, 6], [23, 5], [50, 17]] as const) {
+      const bytes = resizeBilinear(image, w, h).data;
+      const { width, height, data } = resizeMap(red, w, h);
+      expect([width, height, data.length]).toEqual([w, h, w * h]);
+      // Bytes are rounded after each of the two passes.
+      for (const [i, v] of data.entries()) expect(Math.abs(v - (bytes[3 * i] ?? NaN))).toBeLessThanOrEqual(1);
+    }
+    const odd = { width: 3, height: 1, data: Float64Array.of(0.1, 1 / 3, 1e-12) };
+    expect(resizeMap(odd, 3, 1)).toEqual(odd);
+  });
+
   it.each([[0, 4], [4, -1], [2.5, 4], [Number.NaN, 4]])("refuses %s x %s", (w, h) => {
     expect(() => resizeBilinear(patternImage(4, 4), w, h)).toThrow(/resizeBilinear: width and height are positive integers/);
+    expect(() => resizeMap({ width: 1, height: 1, data: Float64Array.of(1) }, w, h)).toThrow(/resizeMap: width and height are positive integers/);
     expect(() => resizeNearest(patternMask(4, 4), w, h)).toThrow(/resizeNearest: width and height are positive integers/);
   });
 });

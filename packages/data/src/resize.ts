@@ -30,6 +30,35 @@ export function resizeNearest(mask: Mask, width: number, height: number): Mask {
   return { width, height, data };
 }
 
+/** One number a pixel: `data` is [height, width], row-major. */
+export interface NumberMap {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Float64Array;
+}
+
+/** A map of numbers at another size with `resizeBilinear`'s weights, unrounded in between. Throws ShapeError unless both sizes are positive integers. */
+export function resizeMap(map: NumberMap, width: number, height: number): NumberMap {
+  checkSize("resizeMap", width, height);
+  const across = alongRowsTurned(map.data, map.width, map.height, width);
+  return { width, height, data: alongRowsTurned(across, map.height, width, height) };
+}
+
+/** Rows of `width` resized to `to` and written as columns: [to, height]. Twice makes both axes, and turns back. */
+function alongRowsTurned(data: Float64Array, width: number, height: number, to: number): Float64Array {
+  const { first, count, weights, stride } = triangleWeights(width, to);
+  const out = new Float64Array(to * height);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < to; x++) {
+      const low = y * width + (first[x] ?? 0);
+      let sum = 0;
+      for (let k = 0; k < (count[x] ?? 0); k++) sum += (data[low + k] ?? 0) * (weights[x * stride + k] ?? 0);
+      out[x * height + y] = sum / 2 ** PRECISION_BITS;
+    }
+  }
+  return out;
+}
+
 /** Pillow adds the scale up step by step; a product would differ in the last bit now and then, which matters at a pixel's edge. */
 function nearestIndices(from: number, to: number): Uint32Array {
   const scale = from / to;
