@@ -5,13 +5,14 @@ import { formatSafetensors, numericsToMetadata } from "@roentgen/checkpoints";
 import { readableBytes } from "@roentgen/gpu";
 import type { Listener } from "./events.ts";
 import { inputOf } from "./inits.ts";
-import type { TrialResult } from "./results.ts";
+import { keptModelKey, keptModelText } from "./kept-model.ts";
+import type { Environment, TrialResult } from "./results.ts";
 import type { Store } from "./store.ts";
 import type { StudyOptions } from "./study.ts";
 import { NonFiniteLoss, Trial, type TrialSpec } from "./trial.ts";
 import { formatTrialState, parseTrialState } from "./trial-state.ts";
 
-export interface TrialOptions extends Pick<StudyOptions, "device" | "store" | "finish" | "predictions" | "checkpointSeconds" | "keepModels"> {
+export interface TrialOptions extends Pick<StudyOptions, "device" | "store" | "environment" | "finish" | "predictions" | "checkpointSeconds" | "keepModels"> {
   readonly listener: Listener;
   readonly signal: AbortSignal;
 }
@@ -22,7 +23,7 @@ export interface TrialOptions extends Pick<StudyOptions, "device" | "store" | "f
  * @param identity  what its numbers depend on: a state of another is not taken up
  */
 export async function runTrial(spec: TrialSpec, options: TrialOptions, identity: string, at: { index: number; of: number }): Promise<TrialResult | null> {
-  const { device, store, listener, keepModels = true } = options;
+  const { device, store, listener, environment, keepModels = true } = options;
   const stateFile = `trials/${spec.name}.state`;
   const trial = device.scope(() => new Trial(device, spec));
   try {
@@ -30,7 +31,7 @@ export async function runTrial(spec: TrialSpec, options: TrialOptions, identity:
     const result = await trainAndTest(trial, spec, options, at, async () => store.write(stateFile, formatTrialState(await trial.state(), identity)));
     if (!result) return null;
     const model = keepModels ? `models/${spec.name}.safetensors` : null;
-    if (model) await store.write(model, formatSafetensors(await trial.stateDict(), modelMetadata(spec, result)));
+    if (model) await store.write(model, formatSafetensors(await trial.stateDict(), modelMetadata(spec, result, environment)));
     const complete = { ...result, model };
     // Ended by hand is not finished: another run of the study does it again.
     if (!result.stopped) await store.write(`trials/${spec.name}.json`, new TextEncoder().encode(JSON.stringify({ identity, result: complete })));
@@ -95,11 +96,12 @@ async function resume(trial: Trial, store: Store, file: string, identity: string
   }
 }
 
-function modelMetadata({ task, init, initName, taskName, seed, dataset }: TrialSpec, result: TrialResult): Map<string, string> {
+function modelMetadata(spec: TrialSpec, result: TrialResult, { roentgen }: Environment): Map<string, string> {
+  const { task, init, initName, taskName, seed, dataset } = spec;
   const { strideOn, padding, poolPadding = padding, eps } = task.model;
   return new Map([
     ...numericsToMetadata({ strideOn, padding, poolPadding, bnEps: eps, input: inputOf(init) }),
-    ["roentgen.task", taskName], ["roentgen.init", initName], ["roentgen.seed", String(seed)], ["roentgen.data", dataset.hash],
-    ["roentgen.classes", JSON.stringify(dataset.task.classes)], ["roentgen.size", String(task.size)], ["roentgen.headline", String(result.headline)],
+    [keptModelKey, keptModelText(spec, roentgen)],
+    ["roentgen.task", taskName], ["roentgen.init", initName], ["roentgen.seed", String(seed)], ["roentgen.data", dataset.hash], ["roentgen.headline", String(result.headline)],
   ]);
 }
