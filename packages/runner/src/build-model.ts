@@ -15,9 +15,7 @@ const isHead = (path: string): boolean => path.startsWith("fc.");
 /** A model as the configuration says, on the device, with its first weights. A classifier's head is always new, N(0, 0.01). */
 export function buildModel(device: Device, config: ModelConfig, classes: number, init: LoadedInit, seed: number, name: string): Model {
   checkWeights(config, init, name);
-  const { depth, strideOn, padding, poolPadding = padding, eps } = config;
-  const encoder = { depth, strideOn, padding, poolPadding, eps };
-  const model = config.kind === "resnet" ? new ResNet({ ...encoder, classes, headInit: "normal" }) : new UNet({ encoder, classes });
+  const model = networkOf(config, classes);
   if (config.freezeStages !== null) (model instanceof UNet ? model.encoder : model).freezeStages(config.freezeStages);
   const weights = init.kind === "weights" ? backbone(init.tensors, model instanceof UNet ? "encoder." : "") : new Map();
   materialize(model, device, { seed, except: (path) => weights.has(path) });
@@ -26,6 +24,12 @@ export function buildModel(device: Device, config: ModelConfig, classes: number,
     loadStateDict(model, weights, { mayMiss: isNew, source: name });
   }
   return model;
+}
+
+/** The network that a configuration names, without memory. */
+export function networkOf({ kind, depth, strideOn, padding, poolPadding = padding, eps }: Omit<ModelConfig, "freezeStages">, classes: number): Model {
+  const encoder = { depth, strideOn, padding, poolPadding, eps };
+  return kind === "resnet" ? new ResNet({ ...encoder, classes, headInit: "normal" }) : new UNet({ encoder, classes });
 }
 
 /** A checkpoint without its classifier, or a U-Net's encoder, under the names it has inside the model. */

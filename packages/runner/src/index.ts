@@ -1,7 +1,10 @@
 export { type ModelConfig, parseStudy, type StudyConfig, type TaskConfig } from "./config.ts";
 export type { Listener, StudyEvent } from "./events.ts";
 export { type InitSource, type LoadedInit, randomInit } from "./inits.ts";
+export { type KeptModel, keptModelTitle, type ModelFacts, mostModelBytes, parseKeptModel } from "./kept-model.ts";
 export { loadPretrained, type Pretrained, type PretrainedOptions } from "./load-pretrained.ts";
+export { maskOf, type NamedImage, predictedClasses, type Prediction, Predictor, shareOf } from "./predict.ts";
+export { type PredictedRow, predictionsCsv } from "./prediction-table.ts";
 export type { PredictedImage, Predictions } from "./predictions.ts";
 export { chromeTrace, type Trace, type TraceEvent } from "./profile/chrome-trace.ts";
 export { type Change, type ComparableProfile, compareProfiles, type Comparison, regressions } from "./profile/compare.ts";
