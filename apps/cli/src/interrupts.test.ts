@@ -23,4 +23,11 @@ describe("catchInterrupts", () => {
     caught.release();
     expect(process.listenerCount(name)).toBe(before);
   });
+
+  it("says what is still done", () => {
+    const told: string[] = [];
+    caught = catchInterrupts((text) => told.push(text), () => undefined, "finishing this batch");
+    process.emit("SIGINT");
+    expect(told).toEqual(["Finishing this batch; Ctrl-C again leaves at once."]);
+  });
 });

@@ -14,15 +14,16 @@ export interface Interrupts {
  *
  * @param tell   says what the first one does
  * @param leave  ends the process; before it, the terminal can be put in order
+ * @param doing  what is still done after the first
  */
-export function catchInterrupts(tell: (text: string) => void, leave: (code: number) => void): Interrupts {
+export function catchInterrupts(tell: (text: string) => void, leave: (code: number) => void, doing = "finishing this step and saving"): Interrupts {
   const controller = new AbortController();
   let exitCode: number | undefined;
   const handlers = Object.entries(asked).map(([name, code]) => {
     const handle = () => {
       if (controller.signal.aborted) return leave(code);
       exitCode = code;
-      tell(name === "SIGINT" ? "Finishing this step and saving; Ctrl-C again leaves at once." : `Got ${name}: finishing this step and saving.`);
+      tell(name === "SIGINT" ? `${doing[0]?.toUpperCase()}${doing.slice(1)}; Ctrl-C again leaves at once.` : `Got ${name}: ${doing}.`);
       controller.abort();
     };
     process.on(name, handle);

@@ -1,6 +1,7 @@
 import { type Listed, listContents } from "@roentgen/checkpoints";
 import { type OpenedFile, withWeightFile } from "@roentgen/checkpoints/node";
 import { format } from "@roentgen/core";
+import { printable } from "../printable.ts";
 import { grouped, textTable } from "../text-table.ts";
 
 export interface InspectOptions {
@@ -54,6 +55,3 @@ export function formatInspected({ name, bytes, container: { kind, packedIn, meta
     ...(metadata.size === 0 ? [] : ["", "metadata", ...[...metadata].map(([key, value]) => `  ${printable(key)} = ${printable(value).slice(0, 200)}`)]),
   ].join("\n");
 }
-
-/** Names come from files: none may speak to the terminal. */
-const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}]/gu, "\u{fffd}");

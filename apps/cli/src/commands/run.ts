@@ -1,4 +1,4 @@
-import { dirname, join, relative, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { openDevice } from "@roentgen/gpu/node";
 import { type Report, reportTable, runStudy } from "@roentgen/runner";
 import { folderStore, lockFolder } from "@roentgen/runner/node";
@@ -6,6 +6,7 @@ import { tuningFor, winnersOf } from "@roentgen/tensor";
 import { environmentOf } from "../environment.ts";
 import { catchInterrupts } from "../interrupts.ts";
 import { showProgress } from "../progress.ts";
+import { shownPath } from "../shown-path.ts";
 import { datasetsBeside, initsOf, narrowed, readStudy, reportNameIn } from "../study-parts.ts";
 import { tuningFiles } from "../tuning-file.ts";
 
@@ -44,7 +45,7 @@ export async function run(study: string, options: RunOptions): Promise<void> {
     throw error;
   });
   try {
-    tell(`${config.title ?? config.name}, on ${device.info.description || device.info.device}${device.info.software ? " (software)" : ""}${options.native ? ", native" : ""}; results in ${shown(folder)}`);
+    tell(`${config.title ?? config.name}, on ${device.info.description || device.info.device}${device.info.software ? " (software)" : ""}${options.native ? ", native" : ""}; results in ${shownPath(folder)}`);
     const report = await runStudy({
       config, device, reportName,
       replace: options.replace === true,
@@ -76,11 +77,5 @@ function print(report: Report, path: string, json: boolean): void {
   if (json) {
     const { config, environment, unavailable, cells, comparisons, seconds } = report;
     process.stdout.write(`${JSON.stringify({ name: config.name, folder: dirname(path), report: `${path}.json`, page, environment, unavailable, cells, comparisons, seconds }, null, 2)}\n`);
-  } else process.stdout.write(`\n${reportTable(report)}\n\nReport: ${shown(page)}\n`);
-}
-
-/** A path as short as it can be written from here. */
-function shown(path: string): string {
-  const near = relative(process.cwd(), path);
-  return near !== "" && !near.startsWith("..") ? near : path;
+  } else process.stdout.write(`\n${reportTable(report)}\n\nReport: ${shownPath(page)}\n`);
 }
