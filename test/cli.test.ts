@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ProfileReport, Trace } from "@roentgen/runner";
+import type { ProfileReport, Report, Trace } from "@roentgen/runner";
 import { withDevice } from "@roentgen/tensor/testing/node";
 import { afterAll, describe, expect, it } from "vitest";
 
@@ -43,6 +43,7 @@ describe("roentgen", () => {
     ["no command", [], /^Usage: roentgen/],
     ["an unknown command", ["sumary"], /^error: unknown command 'sumary'\n\(Did you mean summary\?\)/],
     ["a model that does not exist", ["summary", "resnet51"], /^ConfigError: no model is called "resnet51"\. [^\n]*\n$/],
+    ["a kept model that does not exist", ["predict", "none.safetensors", "x.png"], /^ConfigError: none\.safetensors is no file\. [^\n]*\n$/],
     ["a study that does not exist", ["run", "none.yaml"], /^ConfigError: none\.yaml is no file\. [^\n]*\n$/],
   ])("ends with 2 and says why for %s", async (_, args, said) => {
     const { code, stdout, stderr } = await roentgen(args);
@@ -154,6 +155,33 @@ tasks:
     expect(JSON.parse(resumed.stdout)).toMatchObject({ name: "small", folder: parts, unavailable: {}, cells: [{ task: "plane", init: "random", headline: { n: 1 } }] });
     expect(numbers(parts)).toEqual(numbers(whole));
   }, 300_000);
+
+  it("predicts the study's test images as its report does, bit for bit", async () => {
+    const model = join(folder, "whole/models/plane-random-0.safetensors");
+    const { predictions } = (JSON.parse(readFileSync(join(folder, "whole/report.json"), "utf8")) as Report).trials[0] ?? {};
+    const files = predictions?.files.map((file) => `packages/data/demo/plane/${file}`) ?? [];
+    const { code, stdout } = await roentgen(["predict", model, ...files, "--json", "-"]);
+    expect(code).toBe(0);
+    const { images } = JSON.parse(stdout) as { images: { file: string; probabilities: number[] }[] };
+    expect({ files: images.map(({ file }) => file), probabilities: images.map(({ probabilities }) => probabilities) }).toEqual({ files, probabilities: predictions?.probabilities });
+    // Another order changes a row's neighbours, and no bit.
+    const csv = await roentgen(["predict", model, "packages/data/demo/plane/test", "--csv", "-"]);
+    const lines = csv.stdout.trim().split("\r\n");
+    expect(lines[0]).toBe("file,axial,coronal,sagittal,predicted");
+    expect(lines).toHaveLength(1 + files.length);
+    expect(lines).toContain(`${files[0]},${images[0]?.probabilities.join(",")},${["axial", "coronal", "sagittal"][images[0]?.probabilities.indexOf(Math.max(...images[0].probabilities)) ?? -1]}`);
+    const table = await roentgen(["predict", model, files[0] ?? ""]);
+    expect(table.stdout).toMatch(/^file +predicted +axial +coronal +sagittal\n/);
+  }, 120_000);
+
+  it("stops a prediction on request, with nothing half written", async () => {
+    const csv = join(folder, "stopped.csv");
+    const stopped = await roentgen(["predict", join(folder, "whole/models/plane-random-0.safetensors"), "packages/data/demo/plane/test", "--csv", csv], { watch: (stderr, kill) => stderr.endsWith("compiling …\n") && kill("SIGINT") });
+    expect(stopped.code).toBe(130);
+    expect(stopped.stderr).toContain("Finishing this batch; Ctrl-C again leaves at once.");
+    expect(stopped.stderr).toMatch(/Interrupted: stopped after \d+ of \d+ images; nothing was written\.\n$/);
+    expect(existsSync(csv)).toBe(false);
+  });
 
   it("says nothing but the result with --quiet", async () => {
     const again = await roentgen(["run", study, "--out", join(folder, "whole"), "--quiet"]);

@@ -1,7 +1,7 @@
 import { ConfigError, DeviceError } from "@roentgen/core";
 import { CommanderError } from "commander";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { fail } from "./failure.ts";
+import { fail, Interrupted } from "./failure.ts";
 
 const failed = (error: unknown) => {
   const lines: string[] = [];
@@ -16,6 +16,7 @@ describe("fail", () => {
     ["a configuration that makes no sense", new ConfigError("lr: wrong."), 2, "ConfigError: lr: wrong."],
     ["an interruption", Object.assign(new Error("saved."), { name: "StudyInterrupted" }), 130, "StudyInterrupted: saved."],
     ["an interruption by another signal", Object.assign(new Error("saved."), { name: "StudyInterrupted", exitCode: 143 }), 143, "StudyInterrupted: saved."],
+    ["an interruption of what keeps no state", new Interrupted("stopped.", 129), 129, "Interrupted: stopped."],
     ["help", new CommanderError(0, "commander.helpDisplayed", "(outputHelp)"), 0, ""],
     ["wrong usage", new CommanderError(1, "commander.unknownOption", "unknown"), 2, ""],
     ["something thrown that is no error", "text", 1, "Error: text"],

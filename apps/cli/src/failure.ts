@@ -1,6 +1,15 @@
 // How the command line ends: one line for a person, a status for a script.
 
+import { RoentgenError } from "@roentgen/core";
 import { CommanderError } from "commander";
+
+/** What was under way ended on request, and kept no state to go on from. */
+export class Interrupted extends RoentgenError {
+  override name = "Interrupted";
+  constructor(message: string, readonly exitCode: number) {
+    super(message);
+  }
+}
 
 export const exitCodes = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
@@ -17,6 +26,7 @@ export function fail(error: unknown, write: (line: string) => void = (line) => p
     case "ConfigError":
       return exitCodes.usage;
     case "StudyInterrupted":
+    case "Interrupted":
       return "exitCode" in error && typeof error.exitCode === "number" ? error.exitCode : exitCodes.interrupted;
     default:
       return exitCodes.failed;

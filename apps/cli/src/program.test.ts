@@ -26,28 +26,31 @@ describe("the command line", () => {
       A from-scratch WebGPU training engine, and studies of transfer learning on it.
 
       Options:
-        -V, --version              print the version
-        -h, --help                 print this help
+        -V, --version                         print the version
+        -h, --help                            print this help
 
       Commands:
-        run [options] <study>      run a study and write its report; a second run goes on where the first
-                                   stopped
-        doctor [options]           show the GPU, its driver and what is missing
-        summary [options] <model>  list a model's layers, shapes, parameters and multiply-adds; needs no
-                                   GPU
-        profile [options] <model>  time every dispatch of a model's forward pass or training step, and
-                                   judge it against what the device can do
-        tune [options] <model>     measure which kernels are fastest for a model on this device, and keep
-                                   that for profile and new studies
-        bench [options] [what...]  time kernels, training steps, memory and start-up beside other engines;
-                                   in a checkout of the repository
-        convert [options] <file>   convert a weight file of any kind to safetensors with torchvision's
-                                   names
-        inspect [options] <file>   list what a weight file of any kind holds, without reading a tensor
-        models [options]           list the study's models: where they were released, licence, accuracy,
-                                   what is on this machine
-        fetch [options] <model>    download a model's released file, going on where an earlier try stopped
-        help [command]             print a command's help
+        run [options] <study>                 run a study and write its report; a second run goes on where
+                                              the first stopped
+        predict [options] <model> <image...>  apply a model that a study kept to images of yours
+        doctor [options]                      show the GPU, its driver and what is missing
+        summary [options] <model>             list a model's layers, shapes, parameters and multiply-adds;
+                                              needs no GPU
+        profile [options] <model>             time every dispatch of a model's forward pass or training
+                                              step, and judge it against what the device can do
+        tune [options] <model>                measure which kernels are fastest for a model on this
+                                              device, and keep that for profile and new studies
+        bench [options] [what...]             time kernels, training steps, memory and start-up beside
+                                              other engines; in a checkout of the repository
+        convert [options] <file>              convert a weight file of any kind to safetensors with
+                                              torchvision's names
+        inspect [options] <file>              list what a weight file of any kind holds, without reading a
+                                              tensor
+        models [options]                      list the study's models: where they were released, licence,
+                                              accuracy, what is on this machine
+        fetch [options] <model>               download a model's released file, going on where an earlier
+                                              try stopped
+        help [command]                        print a command's help
 
       Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted.
       ROENTGEN_DEBUG=1 adds the stack to error messages.
@@ -87,6 +90,37 @@ describe("the command line", () => {
         roentgen run studies/demo.yaml --inits random --offline --json > result.json
 
       Ctrl-C once ends the step under way and saves; the same command goes on from there. Twice leaves at once.
+      "
+    `);
+  });
+
+  it("explains predict", async () => {
+    expect((await complaint("predict", "--help")).text).toMatchInlineSnapshot(`
+      "Usage: roentgen predict [options] <model> <image...>
+
+      apply a model that a study kept to images of yours
+
+      Arguments:
+        model             a file of the folder models of a study's results, or one saved in the page
+        image             PNGs, and folders of them (docs/predict.md)
+
+      Options:
+        --out <folder>    where masks go, under the images' names; for models that draw masks
+        --csv <file>      write a table of probabilities, or of marked shares; - for standard output
+        --json <file>     write everything as JSON; - for standard output
+        --batch <n>       images at a time (default: as when the model was tested)
+        --replace         overwrite results that are there already
+        --adapter <name>  use the adapter whose name contains this
+        --native          leave out Dawn's checks and clearing: faster, same bits
+        -h, --help        print this help
+
+      Examples:
+        roentgen predict runs/demo/models/plane-imagenet-0.safetensors scans
+        roentgen predict runs/demo/models/plane-imagenet-0.safetensors a.png b.png --csv - > planes.csv
+        roentgen predict runs/demo/models/brain-imagenet-0.safetensors scans --out masks --json masks.json
+
+      Of a folder every *.png below it is taken, in order of their names. An image that cannot be read is named and left out, and the
+      exit status is 1 then. Masks are grey PNGs of 0 and 255 in the size of their image.
       "
     `);
   });
@@ -179,6 +213,7 @@ describe("the command line", () => {
     ["an unknown command", ["sumary", "resnet50"], "Did you mean summary?"],
     ["an unknown option", ["summary", "resnet50", "--inptu", "64"], "Did you mean --input?"],
     ["a missing study", ["run"], "missing required argument 'study'"],
+    ["a model without images", ["predict", "m.safetensors"], "missing required argument 'image'"],
     ["a size that is no number", ["summary", "resnet50", "--input", "big"], "Expected a positive integer."],
     ["a batch of nothing", ["profile", "resnet50", "--batch", "0"], "Expected a positive integer."],
     ["a limit that is no percentage", ["profile", "resnet50", "--fail-if-slower", "a bit"], "Expected a percentage, such as 10%."],

@@ -17,6 +17,7 @@ export function createProgram(): Command {
     .showHelpAfterError("(--help tells more)")
     .exitOverride();
   addRun(program);
+  addPredict(program);
   addDoctor(program);
   addSummary(program);
   addProfile(program);
@@ -64,6 +65,30 @@ Examples:
 
 Ctrl-C once ends the step under way and saves; the same command goes on from there. Twice leaves at once.`)
     .action(async (study, options) => (await import("./commands/run.ts")).run(study, options));
+}
+
+function addPredict(program: Command): void {
+  program
+    .command("predict")
+    .description("apply a model that a study kept to images of yours")
+    .argument("<model>", "a file of the folder models of a study's results, or one saved in the page")
+    .argument("<image...>", "PNGs, and folders of them (docs/predict.md)")
+    .option("--out <folder>", "where masks go, under the images' names; for models that draw masks")
+    .option("--csv <file>", "write a table of probabilities, or of marked shares; - for standard output")
+    .option("--json <file>", "write everything as JSON; - for standard output")
+    .option("--batch <n>", "images at a time (default: as when the model was tested)", count)
+    .option("--replace", "overwrite results that are there already")
+    .addOption(adapter())
+    .addOption(native())
+    .addHelpText("after", `
+Examples:
+  roentgen predict runs/demo/models/plane-imagenet-0.safetensors scans
+  roentgen predict runs/demo/models/plane-imagenet-0.safetensors a.png b.png --csv - > planes.csv
+  roentgen predict runs/demo/models/brain-imagenet-0.safetensors scans --out masks --json masks.json
+
+Of a folder every *.png below it is taken, in order of their names. An image that cannot be read is named and left out, and the
+exit status is 1 then. Masks are grey PNGs of 0 and 255 in the size of their image.`)
+    .action(async (model, images, options) => (await import("./commands/predict.ts")).predict(model, images, options));
 }
 
 function addDoctor(program: Command): void {
