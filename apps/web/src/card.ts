@@ -1,9 +1,10 @@
-// A card of the form that takes files: what was taken last, and what is wrong with what came after it.
+// A card that takes files: what was taken last, and what is wrong with what came after it.
 
 import { tell } from "./notice.ts";
 
 export interface CardParts<T> {
-  readonly radio: HTMLInputElement;
+  /** Of a card that is one of several to choose from. */
+  readonly radio?: HTMLInputElement;
   readonly problem: HTMLElement;
   /** Puts on the card what was taken. */
   readonly show: (taken: T) => void;
@@ -31,7 +32,7 @@ export class Card<T> {
   async take(reading: Promise<T>): Promise<void> {
     const turn = ++this.#turn;
     this.#reading = true;
-    this.#parts.radio.checked = true;
+    if (this.#parts.radio) this.#parts.radio.checked = true;
     this.clear();
     // What was chosen later may be read sooner.
     const settled = await reading.then((taken) => ({ taken }), (problem: unknown) => ({ problem }));
@@ -46,7 +47,7 @@ export class Card<T> {
   /** What was taken; null, said on the card, where there is nothing, or not yet. */
   demand(otherwise: string): T | null {
     if (!this.#reading && this.#taken) return this.#taken;
-    tell(this.#parts.problem, this.#reading ? "This is still being read. Press Start again in a moment." : otherwise);
+    tell(this.#parts.problem, this.#reading ? "This is still being read. Press again in a moment." : otherwise);
     return null;
   }
 

@@ -1,4 +1,4 @@
-// A person's own folder, chosen or dropped: its files by their path below the one that holds index.json.
+// A person's own files, chosen or dropped: a data set by its paths below the folder that holds index.json, or images alone.
 
 const mostFiles = 200_000;
 
@@ -10,6 +10,13 @@ export function filesOfFolder(files: readonly { readonly path: string; readonly 
   return new Map(files.flatMap(({ path, file }) => (path.startsWith(root) ? [[path.slice(root.length), file] as const] : [])));
 }
 
+/** The PNGs among files, in order of their paths; hidden ones are left out. Throws where there is none. */
+export function pngsOf(files: readonly { readonly path: string; readonly file: File }[]): { path: string; file: File }[] {
+  const pngs = files.filter(({ path }) => /\.png$/i.test(path) && !/(^|\/)\./.test(path));
+  if (pngs.length === 0) throw new Error(`There is no PNG among these (files: ${files.length}). JPEG, DICOM and other formats are not read.`);
+  return [...pngs].sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+}
+
 /** Files of a directory input. */
 export const filesOfInput = (list: FileList): { path: string; file: File }[] => [...list].map((file) => ({ path: file.webkitRelativePath || file.name, file }));
 
@@ -18,7 +25,7 @@ export async function filesOfDrop(items: DataTransferItemList): Promise<{ path: 
   const waiting = [...items].flatMap((item) => item.webkitGetAsEntry() ?? []);
   const found: { path: string; file: File }[] = [];
   for (let entry = waiting.pop(); entry; entry = waiting.pop()) {
-    if (found.length + waiting.length > mostFiles) throw new Error(`This folder has more than ${mostFiles} files. Choose the one with index.json in it.`);
+    if (found.length + waiting.length > mostFiles) throw new Error(`This folder has more than ${mostFiles} files. Choose one with fewer.`);
     if (entry.isFile) found.push({ path: entry.fullPath.replace(/^\//, ""), file: await fileOf(entry as FileSystemFileEntry) });
     else waiting.push(...(await childrenOf(entry as FileSystemDirectoryEntry)));
   }

@@ -2,6 +2,7 @@
 
 import { Card } from "./card.ts";
 import { type Choices, type DataChoice, type DataFacts, type Depth, summaryOf, usualRate, type WeightsFacts } from "./choices.ts";
+import { onChosen, onDrop } from "./chooser.ts";
 import { byId, element } from "./dom.ts";
 import type { Engine } from "./engine.ts";
 import { filesOfDrop, filesOfFolder, filesOfInput } from "./folder.ts";
@@ -137,24 +138,4 @@ export class Form {
     const isMask = chosen("data") === "brain" || (ownImages && this.#folder.taken?.facts.kind === "mask");
     rate.placeholder = String(usualRate(isMask ? "mask" : "multiclass"));
   }
-}
-
-function onChosen(id: string, take: (files: FileList) => void): void {
-  const input = byId(id, HTMLInputElement);
-  input.addEventListener("change", () => {
-    if (input.files?.length) take(input.files);
-    // The same choice again is a change too: its files may have been mended meanwhile.
-    input.value = "";
-  });
-}
-
-function onDrop(id: string, take: (data: DataTransfer) => void): void {
-  const place = byId(id, HTMLElement);
-  const mark = (on: boolean) => place.classList.toggle("dragging", on);
-  place.addEventListener("dragover", () => mark(true));
-  place.addEventListener("dragleave", () => mark(false));
-  place.addEventListener("drop", (event) => {
-    mark(false);
-    if (event.dataTransfer) take(event.dataTransfer);
-  });
 }

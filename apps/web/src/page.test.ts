@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { parseListing } from "@roentgen/data";
 import { describe, expect, it } from "vitest";
-import { filesOfFolder } from "./folder.ts";
+import { filesOfFolder, pngsOf } from "./folder.ts";
 import { niceTicks } from "./loss-chart.ts";
 import { diceOf, labelOf } from "./predictions-view.ts";
 import { duration, number, percent } from "./text.ts";
@@ -40,6 +40,16 @@ describe("the page's own arithmetic", () => {
     ]);
   });
 
+  it("a prediction whose truth nobody knows is neither right nor wrong", () => {
+    const told = (kind: "multiclass" | "multilabel" | "mask", classes: string[], ...p: number[]) => labelOf({ file: "a.png", labels: [], probabilities: Float32Array.from(p), mask: null }, { kind, classes });
+    expect([
+      told("multiclass", ["axial", "coronal", "sagittal"], 0.2, 0.3, 0.5),
+      told("multilabel", ["fluid", "mass"], 0.6, 0.75),
+      told("multilabel", ["fluid", "mass"], 0.25, 0.1),
+      told("mask", ["brain"], 0.9, 0.1, 0.1, 0.1),
+    ]).toEqual(["a.png: predicted sagittal 50.0 %", "a.png: predicted mass 75.0 %, fluid 60.0 %", "a.png: predicted none, fluid 25.0 %", "a.png: 25.0 % of the pixels marked"]);
+  });
+
   it.each([[7.4, "7 s"], [135, "2 min 15 s"], [7500, "2 h 5 min"], [-1, "0 s"]])("%d seconds are %s", (seconds, text) => {
     expect(duration(seconds)).toBe(text);
   });
@@ -64,6 +74,11 @@ describe("a folder of somebody's own", () => {
     const { task, entries } = parseListing(example, "the example");
     expect(task).toEqual({ kind: "multiclass", classes: ["hand", "foot"] });
     expect(entries.map(({ split }) => split)).toEqual(["train", "train", "val", "test"]);
+  });
+
+  it("has no list where a model is only used: its PNGs count, in order", () => {
+    expect(pngsOf(named("scans/b.png", "scans/a.PNG", "scans/notes.txt", "scans/._a.png", ".cache/c.png", "scans/deep/c.png")).map(({ path }) => path)).toEqual(["scans/a.PNG", "scans/b.png", "scans/deep/c.png"]);
+    expect(() => pngsOf(named("a.jpg", "b.dcm"))).toThrow("There is no PNG among these (files: 2). JPEG, DICOM and other formats are not read.");
   });
 
   it("is refused without one", () => {

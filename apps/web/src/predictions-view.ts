@@ -5,7 +5,7 @@ import { element } from "./dom.ts";
 import { percent } from "./text.ts";
 
 /** More tiles than anyone looks at slow a phone down. */
-const mostTiles = 48;
+export const mostTiles = 48;
 /** Tiles shown until more are asked for: on a phone 48 are ten screens. */
 const fewTiles = 12;
 const mostBars = 3;
@@ -14,7 +14,12 @@ const mostBars = 3;
 const fill = [66, 165, 245] as const;
 const outline = [255, 213, 64] as const;
 
-export function tileOf(prediction: PredictedImage, { kind, classes, size }: Predictions): HTMLElement {
+/** What tiles are drawn from. Truth may be unknown: no labels, no mask. */
+export type Shown = Pick<Predictions, "kind" | "classes" | "size" | "images">;
+
+const isKnown = ({ labels, mask }: Pick<PredictedImage, "labels" | "mask">): boolean => labels.length > 0 || mask !== null;
+
+export function tileOf(prediction: PredictedImage, { kind, classes, size }: Omit<Shown, "images">): HTMLElement {
   const { file } = prediction;
   const isMask = kind === "mask";
   const canvas = element("canvas", "");
@@ -24,9 +29,18 @@ export function tileOf(prediction: PredictedImage, { kind, classes, size }: Pred
   canvas.setAttribute("aria-label", labelOf(prediction, { kind, classes }));
   canvas.title = file;
   const tile = element("figure", "tile", canvas);
-  if (isMask) tile.append(element("figcaption", "", `Dice ${percent(diceOf(prediction))}`));
+  if (!isKnown(prediction)) tile.append(element("div", "name", file.slice(file.lastIndexOf("/") + 1)));
+  if (isMask) tile.append(element("figcaption", "", isKnown(prediction) ? `Dice ${percent(diceOf(prediction))}` : `${percent(shareOf(prediction.probabilities))} marked`));
   else tile.append(...captions(prediction, { kind, classes }));
   return tile;
+}
+
+/** What stands above tiles. */
+export interface Heading {
+  /** Tells one lot of tiles from the next. */
+  readonly key: string;
+  readonly title: string;
+  readonly note: string;
 }
 
 export interface PredictionsPlaces {
@@ -37,7 +51,7 @@ export interface PredictionsPlaces {
   readonly all: HTMLButtonElement;
 }
 
-/** Puts tiles into a place, the first of a split after clearing what another left. */
+/** Puts tiles into a place, the first of a lot after clearing what another left. */
 export class PredictionsView {
   readonly #places: PredictionsPlaces;
   #showing = "";
@@ -66,20 +80,16 @@ export class PredictionsView {
     all.textContent = this.#folded ? `Show all ${place.childElementCount}` : `Show the first ${fewTiles}`;
   }
 
-  /** @param round  tells one look at the validation images from the next */
-  add(predictions: Predictions, round: number): void {
+  /** Adds tiles, after removing those that came under another heading. */
+  add(shown: Shown, heading: Heading): void {
     const { place, title, note } = this.#places;
-    const key = `${predictions.split} ${round}`;
-    if (key !== this.#showing) place.replaceChildren();
-    this.#showing = key;
-    place.className = predictions.kind === "mask" ? "tiles-masks" : "tiles-classes";
+    if (heading.key !== this.#showing) place.replaceChildren();
+    this.#showing = heading.key;
+    place.className = shown.kind === "mask" ? "tiles-masks" : "tiles-classes";
     const free = mostTiles - place.childElementCount;
-    place.append(...predictions.images.slice(0, free).map((image) => tileOf(image, predictions)));
-    const some = predictions.images.length > free ? `, the first ${mostTiles}` : "";
-    title.textContent = (predictions.split === "test" ? "Test images" : `Validation images after epoch ${round}`) + some;
-    note.textContent = predictions.kind === "mask"
-      ? "Blue is what the network marks, the yellow line is the border of the truth. Dice is 100 % where they agree."
-      : "Probabilities of the network. A tick stands where the most probable class is the true one.";
+    place.append(...shown.images.slice(0, free).map((image) => tileOf(image, shown)));
+    title.textContent = heading.title + (shown.images.length > free ? `, the first ${mostTiles}` : "");
+    note.textContent = heading.note;
     this.#fold();
   }
 }
@@ -89,35 +99,36 @@ type Named = Pick<Predictions, "kind" | "classes">;
 /** What is seen at a glance, in words: the file, what the network makes of it, what is true. */
 export function labelOf(prediction: Omit<PredictedImage, "image">, { kind, classes }: Named): string {
   const { file, probabilities } = prediction;
+  if (kind === "mask" && !isKnown(prediction)) return `${file}: ${percent(shareOf(probabilities))} of the pixels marked`;
   if (kind === "mask") return `${file}: Dice ${percent(diceOf(prediction))}, ${percent(shareOf(probabilities))} of the pixels marked, truth ${percent(shareOf(prediction.mask ?? []))}`;
-  const { order, right, truth } = verdictOf(prediction, { kind, classes });
+  const { order, said, right, truth } = verdictOf(prediction, { kind, classes });
   const [first = 0] = order;
-  // Of several classes none or more may be said to be there.
-  const said = kind === "multiclass" ? [first] : order.filter((c) => (probabilities[c] ?? 0) > 0.5);
   const says = said.map((c) => `${classes[c]} ${percent(probabilities[c] ?? 0)}`).join(", ") || `none, ${classes[first]} ${percent(probabilities[first] ?? 0)}`;
-  return `${file}: predicted ${says}; ${right ? "right" : `wrong, truth ${truth}`}`;
+  return `${file}: predicted ${says}${isKnown(prediction) ? `; ${right ? "right" : `wrong, truth ${truth}`}` : ""}`;
 }
 
 const shareOf = (values: ArrayLike<number>): number => Array.from(values).filter((v) => v > 0.5).length / Math.max(1, values.length);
 
-/** Classes by probability, and whether the prediction is right: the first, or each at one half. */
+/** Classes by probability, which of them are said to be there (the first; of several at a time each above one half), and whether that is right. */
 function verdictOf({ probabilities, labels }: Pick<PredictedImage, "probabilities" | "labels">, { kind, classes }: Named) {
   const multiclass = kind === "multiclass";
   const isTrue = (c: number) => (multiclass ? labels[0] === c : labels[c] === 1);
   const order = [...probabilities.keys()].sort((a, b) => (probabilities[b] ?? 0) - (probabilities[a] ?? 0));
+  const said = multiclass ? order.slice(0, 1) : order.filter((c) => (probabilities[c] ?? 0) > 0.5);
   const right = multiclass ? isTrue(order[0] ?? 0) : probabilities.every((p, c) => p > 0.5 === isTrue(c));
-  return { isTrue, order, right, truth: classes.filter((_, c) => isTrue(c)).join(", ") || "none" };
+  return { isTrue, order, said, right, truth: classes.filter((_, c) => isTrue(c)).join(", ") || "none" };
 }
 
 function captions(prediction: PredictedImage, { kind, classes }: Named): HTMLElement[] {
   const { probabilities } = prediction;
-  const { isTrue, order, right, truth } = verdictOf(prediction, { kind, classes });
+  const { isTrue, order, said, right, truth } = verdictOf(prediction, { kind, classes });
   const bars = order.slice(0, mostBars).map((c) => {
-    const meter = element("progress", isTrue(c) ? "true" : "");
+    const meter = element("progress", (isKnown(prediction) ? isTrue(c) : said.includes(c)) ? "true" : "");
     meter.value = probabilities[c] ?? 0;
     meter.setAttribute("aria-label", classes[c] ?? "");
     return element("div", "bar", element("span", "", `${classes[c]} ${percent(probabilities[c] ?? 0)}`), meter);
   });
+  if (!isKnown(prediction)) return [element("figcaption", "", said.map((c) => classes[c]).join(", ") || "none"), ...bars];
   return [element("figcaption", right ? "right" : "wrong", right ? `✓ ${truth}` : `✗ truth: ${truth}`), ...bars];
 }
 

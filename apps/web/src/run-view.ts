@@ -89,7 +89,14 @@ export class RunView {
   predictions(predictions: Predictions): void {
     if (predictions.split === "test") this.say("Testing the best weights …");
     // Validation images come before the event that ends their epoch.
-    this.#predictions.add(predictions, this.#epochsDone + 1);
+    const epoch = this.#epochsDone + 1;
+    this.#predictions.add(predictions, {
+      key: `${predictions.split} ${epoch}`,
+      title: predictions.split === "test" ? "Test images" : `Validation images after epoch ${epoch}`,
+      note: predictions.kind === "mask"
+        ? "Blue is what the network marks, the yellow line is the border of the truth. Dice is 100 % where they agree."
+        : "Probabilities of the network. A tick stands where the most probable class is the true one.",
+    });
   }
 
   fail(problem: unknown): void {

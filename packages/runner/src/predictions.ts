@@ -19,9 +19,9 @@ export interface PredictedImage {
   readonly image: Uint8Array;
   /** Of each class, or of each pixel (f32[size, size]). */
   readonly probabilities: Float32Array;
-  /** The truth: a class index, or 0 and 1 for each class; empty for masks. */
+  /** The truth: a class index, or 0 and 1 for each class; empty for masks, and where nobody knows it. */
   readonly labels: readonly number[];
-  /** The true mask, f32[size, size] of 0 and 1; null for classes. */
+  /** The true mask, f32[size, size] of 0 and 1; null for classes, and where nobody knows it. */
   readonly mask: Float32Array | null;
 }
 
