@@ -3,6 +3,7 @@
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { convertFile } from "@roentgen/checkpoints/node";
 import { demoFolder } from "@roentgen/data/node";
 import type { ProfileReport, Report } from "@roentgen/runner";
@@ -93,6 +94,25 @@ describe.skipIf(!hasBrowser)("in a browser", () => {
     expect(report.environment.adapter.software).toBe(true);
     expect(readFileSync(await download(page, "report.html"), "utf8")).toContain("was stopped by hand after");
 
+    // The model just made draws masks on images that have none; one that is broken is named, and the others are drawn.
+    await page.locator("#use-model-facts", { hasText: "masks-random-0.safetensors: U-Net, ResNet-18, 32 px; masks of brain" }).waitFor();
+    const slices = ["00", "01", "02"].map((n) => fileURLToPath(new URL(`brain/test/itk-t1-axial-${n}.png`, demoFolder)));
+    const broken = join(scratch, "broken.png");
+    writeFileSync(broken, "no image");
+    await page.setInputFiles("#use-images-input", [...slices, broken]);
+    await page.locator("#use-images-facts", { hasText: "4 images, broken.png to itk-t1-axial-02.png" }).waitFor();
+    await page.focus("#use-start");
+    await page.keyboard.press("Enter");
+    expect(await page.isDisabled("#start")).toBe(true);
+    await page.locator("#use-status", { hasText: "Done: 3 images with masks-random-0.safetensors." }).waitFor({ timeout: 120_000 });
+    expect(await page.isDisabled("#start")).toBe(false);
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe("use-start");
+    expect(await page.textContent("#use-problem")).toContain("Left out: 1 of 4 images.\nbroken.png: not a PNG that can be read");
+    expect(await page.locator("#use-predictions canvas").count()).toBe(3);
+    expect(await page.locator("#use-predictions canvas").first().getAttribute("aria-label")).toMatch(/^itk-t1-axial-00\.png: \d.* of the pixels marked$/);
+    expect(readFileSync(await download(page, "predictions.csv", "#use-downloads", 50), "utf8")).toMatch(/^file,brain\r\nitk-t1-axial-00\.png,[\d.]+\r\nitk-t1-axial-01\.png,/);
+    await shoot(page, "use-masks");
+
     // What PyTorch wrote is read in the page, and handed back as the command line would write it.
     const torch = join(import.meta.dirname, "../packages/checkpoints/fixtures/torch/resnet18.pth.gz");
     await page.setInputFiles("#weights-input", torch);
@@ -123,6 +143,29 @@ describe.skipIf(!hasBrowser)("in a browser", () => {
     expect(await page.textContent("#validation")).toMatch(/^\d/);
     await shoot(page, "classes");
 
+    // The classifier says of a folder without a list what its report says of the same images, to the last bit.
+    await page.locator("#use-model-facts", { hasText: "classes-file-0.safetensors: ResNet-18, 32 px; multiclass axial, coronal, sagittal" }).waitFor();
+    await page.setInputFiles("#use-folder-input", join(scratch, "own/test"));
+    await page.locator("#use-images-facts", { hasText: "6 images, test/" }).waitFor();
+    await page.click("#use-start");
+    await page.locator("#use-status", { hasText: "Done: 6 images" }).waitFor({ timeout: 120_000 });
+    expect(await page.locator("#use-problem").isVisible()).toBe(false);
+    const { predictions } = (JSON.parse(readFileSync(await download(page, "report.json"), "utf8")) as Report).trials[0] ?? {};
+    const csv = readFileSync(await download(page, "predictions.csv", "#use-downloads", 50), "utf8").trim().split("\r\n").slice(1).map((line) => line.split(","));
+    expect(new Map(csv.map(([file, ...cells]) => [file, cells.slice(0, 3).map(Number)]))).toEqual(new Map(predictions?.files.map((file, i) => [file, predictions.probabilities[i]])));
+    expect(await page.locator("#use-predictions .tile").count()).toBe(6);
+    expect(await page.locator("#use-predictions .tile .right, #use-predictions .tile .wrong").count()).toBe(0);
+    await shoot(page, "use-classes");
+
+    // One that was saved earlier will do as well, and an earlier run's is a press away.
+    await page.setInputFiles("#use-model-input", model);
+    await page.locator("#use-model-facts", { hasText: "masks-random-0.safetensors: U-Net" }).waitFor();
+    await page.click("#downloads button:text-is('Use on images')");
+    await page.locator("#use-model-facts", { hasText: "classes-file-0.safetensors: ResNet-18" }).waitFor();
+    await page.click("#use-start");
+    await page.click("#use-cancel");
+    await page.locator("#use-status", { hasText: "Cancelled." }).waitFor();
+
     // The first run's files are still to be had.
     await page.locator("#earlier-list p", { hasText: "Run 1: brain, ResNet-18 from random weights, 32 px, batch 2, 1 epoch" }).waitFor();
     expect(JSON.parse(readFileSync(await download(page, "report.json", "#earlier-list"), "utf8"))).toEqual(report);
@@ -139,7 +182,7 @@ describe.skipIf(!hasBrowser)("in a browser", () => {
     expect(await page.locator("#downloads a").count()).toBe(3);
 
     // Nothing goes without a question, unless it was saved.
-    await page.click("#earlier-list button");
+    await page.click("#earlier-list button:text-is('Remove')");
     expect(await page.locator("#earlier").isVisible()).toBe(false);
 
     expect(complaints).toEqual([]);
@@ -218,6 +261,19 @@ describe.skipIf(!hasBrowser)("in a browser", () => {
     await page.check("input[value=random]");
     expect(await page.locator("#weights-problem").isVisible()).toBe(false);
 
+    // A model and images to use it on are asked for, and looked at, where they are chosen.
+    await page.click("#use-start");
+    await page.locator("#use-model-problem", { hasText: "Choose a model" }).waitFor();
+    await page.locator("#use-images-problem", { hasText: "Choose images" }).waitFor();
+    await convertFile(join(import.meta.dirname, "../packages/checkpoints/fixtures/torch/resnet18.pth.gz"), join(scratch, "bare.safetensors"));
+    await page.setInputFiles("#use-model-input", join(scratch, "bare.safetensors"));
+    await page.locator("#use-model-problem", { hasText: "bare.safetensors: not a model kept by a roentgen study" }).waitFor();
+    await page.setInputFiles("#use-folder-input", noIndex);
+    await page.locator("#use-images-problem", { hasText: "There is no PNG among these (files: 1)" }).waitFor();
+    await page.setInputFiles("#use-folder-input", join(scratch, "own"));
+    await page.locator("#use-images-facts", { hasText: "15 images, own/test/" }).waitFor();
+    expect(await page.locator("#use-images-problem").isVisible()).toBe(false);
+
     // A field that is wrong and folded away is opened to be seen.
     await page.click("summary:text-is('More')");
     await page.fill("#seed", "-1");
@@ -248,12 +304,12 @@ describe.skipIf(!hasBrowser)("in a browser", () => {
     await page.fill("#epochs", "1");
   }
 
-  async function download(page: Page, name: string, place = "#downloads"): Promise<string> {
+  async function download(page: Page, name: string, place = "#downloads", leastBytes = 1000): Promise<string> {
     const [file] = await Promise.all([page.waitForEvent("download"), page.locator(`${place} a`, { hasText: name }).click()]);
     expect(file.suggestedFilename()).toBe(name);
     const path = join(scratch, name);
     await file.saveAs(path);
-    expect(statSync(path).size).toBeGreaterThan(1000);
+    expect(statSync(path).size).toBeGreaterThan(leastBytes);
     return path;
   }
 

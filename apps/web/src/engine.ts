@@ -5,6 +5,7 @@ import type { DeviceInfo } from "@roentgen/gpu";
 import type { ProfileProgress, Workload } from "@roentgen/runner";
 import type { Choices, DataChoice, DataFacts, WeightsFacts } from "./choices.ts";
 import type { MadeFile, Watcher } from "./job.ts";
+import type { NamedFile, Predicted, PredictWatcher } from "./predict-job.ts";
 import type { ProfileView } from "./profile-job.ts";
 import type { EngineApi } from "./worker.ts";
 
@@ -42,6 +43,16 @@ export class Engine {
 
   run(choices: Choices, { event, predictions }: Watcher): Promise<MadeFile[]> {
     return this.#orGone(this.#remote.run(choices, this.#site, proxy(event), proxy(predictions)));
+  }
+
+  /** What a kept model's file holds, in a line. */
+  modelTitle(model: File): Promise<string> {
+    return this.#orGone(this.#remote.modelTitle(model));
+  }
+
+  /** @param most  images to be shown */
+  predict(model: File, images: readonly NamedFile[], most: number, { progress, shown }: PredictWatcher): Promise<Predicted> {
+    return this.#orGone(this.#remote.predict(model, images, most, proxy(progress), proxy(shown)));
   }
 
   profile(workload: Workload, onProgress: ProfileProgress): Promise<ProfileView> {

@@ -6,13 +6,17 @@ import { Engine } from "./engine.ts";
 import { Form } from "./form.ts";
 import { ProfilePanel } from "./profile-panel.ts";
 import { RunView } from "./run-view.ts";
+import { UsePanel } from "./use-panel.ts";
 
 const start = byId("start", HTMLButtonElement);
 const stop = byId("stop", HTMLButtonElement);
 const adapter = byId("adapter", HTMLElement);
 
 let engine = new Engine();
-const view = new RunView();
+const view = new RunView((model) => {
+  use.offer(model);
+  use.show();
+});
 let cancel: (() => void) | null = null;
 
 async function open(): Promise<void> {
@@ -36,7 +40,11 @@ async function run(choices: Choices, summary: string): Promise<void> {
   if (matchMedia("(max-width: 52rem)").matches) byId("run", HTMLElement).scrollIntoView({ behavior: "smooth" });
   try {
     const files = await Promise.race([engine.run(choices, { event: (e) => live && view.event(e), predictions: (p) => live && view.predictions(p) }), cancelled]);
-    if (files) return view.finish(files);
+    if (files) {
+      const model = view.finish(files);
+      if (model) use.offer(model);
+      return;
+    }
     // What the worker said before its end may still be under way.
     live = false;
     restart();
@@ -56,7 +64,6 @@ function restart(): void {
 }
 
 function setRunning(running: boolean): void {
-  profile.enabled = !running;
   stop.hidden = !running;
   stop.textContent = "Stop and report";
   setBusy(running);
@@ -66,7 +73,7 @@ let focused: Element | null = null;
 
 function setBusy(busy: boolean): void {
   if (busy) focused = document.activeElement;
-  form.enabled = !busy;
+  form.enabled = profile.enabled = use.enabled = !busy;
   start.disabled = busy;
   // What is disabled or hidden loses the focus, and whoever works without a mouse their place.
   const now = document.activeElement;
@@ -74,11 +81,9 @@ function setBusy(busy: boolean): void {
 }
 
 const form = new Form(() => engine);
-const profile = new ProfilePanel({
-  engine: () => engine,
-  restart,
-  onBusy: setBusy,
-});
+const host = { engine: () => engine, restart, onBusy: setBusy };
+const profile = new ProfilePanel(host);
+const use = new UsePanel(host);
 form.onStart((choices, summary) => void run(choices, summary));
 // The first press ends training and keeps what there is; who presses again does not want to wait for that.
 stop.addEventListener("click", () => {

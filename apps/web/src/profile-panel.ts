@@ -63,7 +63,6 @@ export class ProfilePanel {
   }
 
   #busy(busy: boolean): void {
-    this.enabled = !busy;
     cancel.hidden = !busy;
     this.#host.onBusy(busy);
   }

@@ -32,6 +32,9 @@ export class RunView {
   /** Runs whose files nobody has taken yet. */
   readonly #unsaved = new Set<number>();
 
+  /** @param onUse  asked to apply the model of a finished run to other images */
+  constructor(readonly onUse: (model: File) => void) {}
+
   /** @param summary  what this run is, for its result */
   begin(epochs: number, summary: string): void {
     this.#epochs = epochs;
@@ -109,28 +112,39 @@ export class RunView {
     this.say(this.#shown === this.#run ? "Cancelled before the report was written." : `Cancelled. Nothing of this run was kept${this.#shown ? "; earlier results were" : ""}.`);
   }
 
-  finish(files: readonly MadeFile[]): void {
+  /** Hands over the files of a run that ended; returns its model, if it has one. */
+  finish(files: readonly MadeFile[]): File | null {
     const run = this.#run;
     if (this.#shown !== run) {
       progress.value = 0;
-      return this.say("Stopped before training began: there is nothing to report.");
+      this.say("Stopped before training began: there is nothing to report.");
+      return null;
     }
-    downloads.replaceChildren(...files.map(({ name, type, bytes }) => {
-      const link = element("a", "button", `${name} (${bytes.length < 2 ** 20 ? `${Math.ceil(bytes.length / 1024)} KB` : `${Math.round(bytes.length / 2 ** 20)} MB`})`);
-      link.download = name;
-      link.href = URL.createObjectURL(new Blob([bytes], { type }));
+    const made = files.map(({ name, type, bytes }) => new File([bytes], name, { type }));
+    const model = made.find(({ name }) => name.endsWith(".safetensors")) ?? null;
+    downloads.replaceChildren(...made.map((file) => {
+      const link = element("a", "button", `${file.name} (${file.size < 2 ** 20 ? `${Math.ceil(file.size / 1024)} KB` : `${Math.round(file.size / 2 ** 20)} MB`})`);
+      link.download = file.name;
+      link.href = URL.createObjectURL(file);
       link.addEventListener("click", () => this.#unsaved.delete(run));
       return link;
     }));
+    if (model) {
+      const use = element("button", "plain", "Use on images");
+      use.type = "button";
+      use.addEventListener("click", () => this.onUse(model));
+      downloads.append(use);
+    }
     this.#unsaved.add(run);
     progress.value = 1;
+    return model;
   }
 
   /** Makes room for a new result. Nobody but the person drops one: its model may be an hour's work. */
   #setAside(): void {
     if (result.hidden) return;
     const run = this.#shown;
-    const remove = element("button", "plain", "Remove");
+    const remove = element("button", "plain remove", "Remove");
     remove.type = "button";
     remove.setAttribute("aria-label", `Remove run ${run}`);
     const kept = element("article", "",
@@ -142,7 +156,7 @@ export class RunView {
       if (this.#unsaved.has(run) && !confirm(`The files of run ${run} were not saved. Remove them?`)) return;
       for (const { href } of kept.querySelectorAll("a")) URL.revokeObjectURL(href);
       this.#unsaved.delete(run);
-      (kept.nextElementSibling ?? kept.previousElementSibling)?.querySelector("button")?.focus();
+      (kept.nextElementSibling ?? kept.previousElementSibling)?.querySelector<HTMLElement>(".remove")?.focus();
       kept.remove();
       earlier.hidden = earlierList.childElementCount === 0;
     });

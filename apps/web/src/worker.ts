@@ -4,6 +4,7 @@ import { expose, transfer } from "comlink";
 import type { ProfileProgress, Workload } from "@roentgen/runner";
 import type { Choices, DataChoice } from "./choices.ts";
 import { adapterFacts, dataFacts, runJob, type Watcher } from "./job.ts";
+import { modelTitle, type NamedFile, predictJob, type PredictWatcher } from "./predict-job.ts";
 import { profileJob } from "./profile-job.ts";
 import { convertWeights, inspectWeights } from "./weights.ts";
 
@@ -14,6 +15,11 @@ const api = {
   dataFacts: (data: DataChoice, site: string) => dataFacts(data, site),
   weightsFacts: (file: File) => inspectWeights(file),
   convertWeights: (file: File) => convertWeights(file),
+  modelTitle: (model: File) => modelTitle(model),
+  async predict(model: File, images: readonly NamedFile[], most: number, progress: PredictWatcher["progress"], shown: PredictWatcher["shown"]) {
+    const predicted = await predictJob(model, images, most, { progress, shown });
+    return transfer(predicted, [predicted.csv.bytes.buffer]);
+  },
   async profile(workload: Workload, onProgress: ProfileProgress) {
     const view = await profileJob(workload, onProgress);
     return transfer(view, view.files.map(({ bytes }) => bytes.buffer));

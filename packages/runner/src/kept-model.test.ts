@@ -31,7 +31,7 @@ describe("what a kept model says of itself", () => {
       size: 64, batch: 3, precision: "mixed", input: { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
     });
     expect(keptModelText({ ...spec }, "1.2.3")).toBe(text);
-    expect(keptModelTitle(factsOf(text))).toBe("square-random-0: U-Net, ResNet-18, 64 px, mixed precision; masks of square");
+    expect(keptModelTitle(factsOf(text))).toBe("U-Net, ResNet-18, 64 px, mixed precision; masks of square");
   });
 
   it.each([

@@ -113,8 +113,8 @@ function parseFacts(text: string, name: string): ModelFacts {
   throw new CheckpointError(`${who} is wrong: ${problems.join("; ")}. It was changed since; take the file that the study wrote.`);
 }
 
-/** A line for people: `plane-random-0: ResNet-18, 64 px; multiclass axial, coronal, sagittal`. */
-export function keptModelTitle({ trial, network: { kind, depth }, size, task, precision }: ModelFacts): string {
+/** A line for people: `ResNet-18, 64 px; multiclass axial, coronal, sagittal`. */
+export function keptModelTitle({ network: { kind, depth }, size, task, precision }: ModelFacts): string {
   const classes = `${task.classes.slice(0, 6).join(", ")}${task.classes.length > 6 ? ", …" : ""}`;
-  return `${trial}: ${kind === "unet" ? "U-Net, " : ""}ResNet-${depth}, ${size} px${precision === "mixed" ? ", mixed precision" : ""}; ${task.kind === "mask" ? "masks of" : task.kind} ${classes}`;
+  return `${kind === "unet" ? "U-Net, " : ""}ResNet-${depth}, ${size} px${precision === "mixed" ? ", mixed precision" : ""}; ${task.kind === "mask" ? "masks of" : task.kind} ${classes}`;
 }

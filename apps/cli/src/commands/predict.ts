@@ -44,7 +44,7 @@ export async function predict(model: string, names: readonly string[], options: 
   };
   const interrupts = catchInterrupts(tell, leave, "finishing this batch");
   try {
-    tell(`${keptModelTitle(kept.facts)}; on ${device.info.description || device.info.device}${device.info.software ? " (software)" : ""}${options.native ? ", native" : ""}`);
+    tell(`${kept.facts.trial}: ${keptModelTitle(kept.facts)}; on ${device.info.description || device.info.device}${device.info.software ? " (software)" : ""}${options.native ? ", native" : ""}`);
     const tuning = await readTuning(tuningIdentity(device.info));
     if (tuning) useTuning(device, winnersOf(tuning));
     const predictor = new Predictor(device, kept, options.batch);
