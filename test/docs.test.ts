@@ -4,10 +4,12 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { formatSafetensors } from "@roentgen/checkpoints";
 import { loadDataset, parseListing } from "@roentgen/data";
 import { folderSource } from "@roentgen/data/node";
-import { parseStudy } from "@roentgen/runner";
+import { parseKeptModel, parseStudy, predictionsCsv } from "@roentgen/runner";
 import { describe, expect, it } from "vitest";
+import { createProgram } from "../apps/cli/src/program.ts";
 
 const root = join(import.meta.dirname, "..");
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
@@ -155,5 +157,37 @@ describe("docs/data.md", () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
+  });
+});
+
+describe("docs/predict.md", () => {
+  const page = read("docs/predict.md");
+
+  it("names every option of the command, and no other", () => {
+    const command = createProgram().commands.find((c) => c.name() === "predict");
+    expect(rows(part(page, "Options")).map(([option = ""]) => quoted(option)[0])).toEqual(command?.options.map(({ long }) => long));
+  });
+
+  it("shows what a kept model says of itself, as it is read", () => {
+    const [description = ""] = blocks(page, "json");
+    const file = formatSafetensors(new Map(), new Map([["roentgen.model", description]]));
+    expect(parseKeptModel(file, "m.safetensors").facts).toEqual(JSON.parse(description));
+  });
+
+  it("shows CSV as it is written", () => {
+    const [shown = ""] = blocks(page, "csv");
+    const row = (file: string, predicted: string, ...values: number[]) => ({ file, values, predicted: [predicted] });
+    const written = predictionsCsv({ kind: "multiclass", classes: ["axial", "coronal", "sagittal"] }, [row("scans/a.png", "axial", 0.7421875, 0.125, 0.1328125), row("scans/b, again.png", "coronal", 0.25, 0.5, 0.25), row("=c.png", "sagittal", 0.1, 0.2, 0.7)]);
+    expect(shown.replaceAll("\n", "\r\n")).toBe(written);
+  });
+
+  it("predicts with models of the studies that docs/studies.md shows", () => {
+    const kept = blocks(studies, "yaml").flatMap((text) => {
+      const { name, tasks } = parseStudy(text);
+      return Object.keys(tasks).map((task) => `runs/${name}/models/${task}-random-0.safetensors`);
+    });
+    const named = blocks(page, "sh").join().match(/\S+\.safetensors/g) ?? [];
+    expect(named.length).toBeGreaterThan(2);
+    for (const model of named) expect(kept).toContain(model);
   });
 });
