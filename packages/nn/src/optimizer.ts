@@ -178,13 +178,14 @@ abstract class Optimizer {
     return state;
   }
 
-  /** Puts back what `state` gave. Throws ConfigError if it is another optimiser's. */
+  /** Puts back what `state` gave, all of it or nothing. Throws ConfigError if it is another optimiser's. */
   restore(state: ReadonlyMap<string, Float32Array>): void {
-    for (const buffer of this.#savedBuffers()) {
+    const contents = this.#savedBuffers().map((buffer) => {
       const data = state.get(buffer.label);
       if (data?.byteLength !== buffer.bytes) throw new ConfigError(`optimizer: the saved state has ${data?.byteLength ?? 0} bytes of "${buffer.label}", this one needs ${buffer.bytes}. It belongs to another model or optimiser.`);
-      this.device.write(buffer, data);
-    }
+      return [buffer, data] as const;
+    });
+    for (const [buffer, data] of contents) this.device.write(buffer, data);
   }
 
   /** Gives the optimiser's memory back. */

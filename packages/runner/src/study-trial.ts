@@ -1,18 +1,17 @@
 // One trial of a study: from the state that an earlier process left to the result in the store.
 
-import { CheckpointError } from "@roentgen/core";
+import { CheckpointError, ConfigError } from "@roentgen/core";
 import { formatSafetensors, numericsToMetadata } from "@roentgen/checkpoints";
 import { readableBytes } from "@roentgen/gpu";
 import type { Listener } from "./events.ts";
 import { inputOf } from "./inits.ts";
 import { keptModelKey, keptModelText } from "./kept-model.ts";
 import type { Environment, TrialResult } from "./results.ts";
-import type { Store } from "./store.ts";
 import type { StudyOptions } from "./study.ts";
 import { NonFiniteLoss, Trial, type TrialSpec } from "./trial.ts";
 import { formatTrialState, parseTrialState } from "./trial-state.ts";
 
-export interface TrialOptions extends Pick<StudyOptions, "device" | "store" | "environment" | "finish" | "predictions" | "checkpointSeconds" | "keepModels"> {
+export interface TrialOptions extends Pick<StudyOptions, "device" | "store" | "environment" | "finish" | "predictions" | "checkpointSeconds" | "keepModels" | "replace"> {
   readonly listener: Listener;
   readonly signal: AbortSignal;
 }
@@ -23,11 +22,11 @@ export interface TrialOptions extends Pick<StudyOptions, "device" | "store" | "e
  * @param identity  what its numbers depend on: a state of another is not taken up
  */
 export async function runTrial(spec: TrialSpec, options: TrialOptions, identity: string, at: { index: number; of: number }): Promise<TrialResult | null> {
-  const { device, store, listener, environment, keepModels = true } = options;
+  const { device, store, environment, keepModels = true } = options;
   const stateFile = `trials/${spec.name}.state`;
   const trial = device.scope(() => new Trial(device, spec));
   try {
-    await resume(trial, store, stateFile, identity, listener);
+    await resume(trial, stateFile, identity, options);
     const result = await trainAndTest(trial, spec, options, at, async () => store.write(stateFile, formatTrialState(await trial.state(), identity)));
     if (!result) return null;
     const model = keepModels ? `models/${spec.name}.safetensors` : null;
@@ -57,7 +56,7 @@ async function trainAndTest(trial: Trial, spec: TrialSpec, options: TrialOptions
   let due = performance.now() + checkpointSeconds * 1000;
   return trial.run({
     listener, signal, finish, predictions,
-    checkpoint: async (_, reason) => {
+    checkpoint: async (reason) => {
       const began = performance.now();
       if (reason === "passing" && began < due) return;
       await save();
@@ -84,12 +83,13 @@ async function withCause(error: NonFiniteLoss, spec: TrialSpec, { device, listen
   }
 }
 
-async function resume(trial: Trial, store: Store, file: string, identity: string, listener: Listener): Promise<void> {
+async function resume(trial: Trial, file: string, identity: string, { store, listener, replace = false }: TrialOptions): Promise<void> {
   const bytes = await store.read(file);
   if (!bytes) return;
   try {
     const state = parseTrialState(bytes, identity);
     if (state) trial.restore(state);
+    else if (!replace) throw new ConfigError(`${trial.name} is under way here with other settings, data, weights or adapter (${file}). Choose another folder (--out), or have it begun again (--replace).`);
   } catch (error) {
     if (!(error instanceof CheckpointError)) throw error;
     listener({ kind: "note", text: `${trial.name}: the saved state cannot be read (${error.message}); the trial starts again.` });

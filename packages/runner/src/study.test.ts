@@ -12,6 +12,7 @@ import type { Environment, Report } from "./results.ts";
 import { memoryStore, type Store } from "./store.ts";
 import { runStudy, StudyInterrupted, type StudyOptions } from "./study.ts";
 import { syntheticDataset } from "./synthetic.fixture.ts";
+import { lessMemory } from "./trial.ts";
 
 const yaml = `
 name: small
@@ -165,7 +166,10 @@ withDevice("runStudy", (device) => {
     // Almost as much as the step and evaluation need.
     const short = (plain.trial?.memory?.trainingBytes ?? 0) + 1e6;
     const [tight, parts] = [await trialOf({}, short), await trialOf({ accumulate: 2 })];
-    await expect(trialOf({}, 1e6)).rejects.toThrow(/^corner-random-0: with gradient checkpointing a training step needs .*the budget leaves 0\.0 KiB for it\. Use a smaller batch \(4\)/);
+    const held = device().heldBytes;
+    await expect(trialOf({}, 1e6)).rejects.toThrow(/^corner-random-0: with gradient checkpointing a training step needs .*the budget leaves 0\.0 KiB for it\. Use a smaller batch \(4\) or size \(32\), accumulate: 2, evaluationBatch: 2, precision: mixed, or a larger budget\.$/);
+    device().trim();
+    expect(device().heldBytes).toBe(held);
     expect(tight.trial?.losses).toEqual(plain.trial?.losses);
     expect(tight.trial?.predictions).toEqual(plain.trial?.predictions);
     expect([plain, tight].map(({ trial }) => trial?.memory?.checkpointing)).toEqual([false, true]);
@@ -285,27 +289,63 @@ withDevice("runStudy", (device) => {
     await expect(failing).rejects.toThrow("corner-pretrained-0: the validation loss of epoch 1 is NaN, though no training loss was. Lower the learning rate");
   });
 
-  it("starts a trial again where its state is another version's", async () => {
-    const store = memoryStore();
+  it("starts a trial again where its state is another version's or damaged, to the numbers of a fresh one", async () => {
     const small = only(config, "corner", { trials: 1, inits: ["random"], baseline: undefined });
-    const controller = new AbortController();
-    await expect(study(small, store, { signal: controller.signal, listener: (e) => e.kind === "step" && controller.abort() })).rejects.toThrow(StudyInterrupted);
+    const fresh = await study(small, memoryStore());
+    const store = memoryStore();
+    const interrupt = new AbortController();
+    let steps = 0;
+    await expect(study(small, store, { signal: interrupt.signal, listener: (e) => e.kind === "step" && ++steps === 2 && interrupt.abort() })).rejects.toThrow(StudyInterrupted);
     const file = "trials/corner-random-0.state";
     const { tensors, metadata } = parseSafetensors(store.files.get(file) as Uint8Array);
-    const notes: string[] = [];
-    for (const missing of ["model.0", [...tensors.keys()].find((name) => name.startsWith("optimizer."))]) {
-      const stopped = new AbortController();
-      store.files.set(file, formatSafetensors(new Map([...tensors].filter(([name]) => name !== missing)), metadata));
-      const listener = (e: StudyEvent) => {
-        if (e.kind === "note") notes.push(e.text);
-        if (e.kind === "trial") notes.push(`begins at step ${e.resumedAt}`), stopped.abort();
-      };
-      await expect(study(small, store, { signal: stopped.signal, listener })).rejects.toThrow(StudyInterrupted);
+    const without = (name: string | undefined) => formatSafetensors(new Map([...tensors].filter(([other]) => other !== name)), metadata);
+    const saying = (progress: string) => formatSafetensors(tensors, new Map([...metadata, ["roentgen.progress", progress]]));
+    const { epochs: _, ...incomplete } = JSON.parse(metadata.get("roentgen.progress") as string) as Record<string, unknown>;
+    const damaged: readonly [Uint8Array, RegExp][] = [
+      [without("model.0"), /trial state: model\.0 has 0 bytes/],
+      // The last of them: what comes before it must not be taken up either.
+      [without([...tensors.keys()].filter((name) => name.startsWith("optimizer.")).at(-1)), /trial state: optimizer: the saved state has 0 bytes/],
+      [saying(JSON.stringify(incomplete)), /trial state: the progress record is damaged/],
+      [saying("{"), /trial state: the progress record is damaged/],
+      [without(undefined).slice(0, -4), /trials|truncat|bytes/],
+    ];
+    for (const [bytes, reason] of damaged) {
+      store.files.clear();
+      store.files.set(file, bytes);
+      const told: string[] = [];
+      const again = await study(small, store, { listener: (e) => void (e.kind === "note" ? told.push(e.text) : e.kind === "trial" && told.push(`begins at step ${e.resumedAt}`)) });
+      expect(told).toEqual([expect.stringMatching(reason), "begins at step 0"]);
+      expect(told[0]).toMatch(/^corner-random-0: the saved state cannot be read .*the trial starts again\.$/);
+      expect(again.trials[0]?.losses).toEqual(fresh.trials[0]?.losses);
     }
-    expect(notes).toEqual([
-      expect.stringMatching(/^corner-random-0: the saved state cannot be read \(trial state: model\.0 has 0 bytes.*the trial starts again/), "begins at step 0",
-      expect.stringMatching(/^corner-random-0: the saved state cannot be read \(trial state: optimizer: the saved state has 0 bytes.*the trial starts again/), "begins at step 0",
-    ]);
+  });
+
+  it("leaves a trial under way alone where settings changed, unless it may be begun again", async () => {
+    const store = memoryStore();
+    const small = only(config, "corner", { trials: 1, inits: ["random"], baseline: undefined });
+    const other = { ...small, seed: small.seed + 1 };
+    const stop = () => {
+      const controller = new AbortController();
+      return { signal: controller.signal, listener: (e: StudyEvent) => void (e.kind === "step" && controller.abort()) };
+    };
+    await expect(study(small, store, stop())).rejects.toThrow(StudyInterrupted);
+    const before = store.files.get("trials/corner-random-0.state");
+    await expect(study(other, store)).rejects.toThrowErrorMatchingInlineSnapshot(`[ConfigError: corner-random-0 is under way here with other settings, data, weights or adapter (trials/corner-random-0.state). Choose another folder (--out), or have it begun again (--replace).]`);
+    expect(store.files.get("trials/corner-random-0.state")).toBe(before);
+    await expect(study(other, store, { ...stop(), replace: true })).rejects.toThrow(StudyInterrupted);
+    expect(store.files.get("trials/corner-random-0.state")).not.toBe(before);
+  });
+
+  it("keeps finished trials in the report when their first weights are gone", async () => {
+    const missing: InitSource = { ...pretrained, load: async () => ({ kind: "unavailable", reason: "the file is not there" }) };
+    for (const inits of [["random", "pretrained"], ["pretrained"]]) {
+      const store = memoryStore();
+      const small = only(config, "corner", { trials: 1, inits, baseline: undefined });
+      const names = async (source: InitSource) => (await study(small, store, { inits: new Map([["random", randomInit], ["pretrained", source]]) })).trials.map(({ name }) => name);
+      const finished = await names(pretrained);
+      expect(finished).toEqual(inits.map((init) => `corner-${init}-0`));
+      expect(await names(missing)).toEqual(finished);
+    }
   });
 
   it("refuses weights of another depth", async () => {
@@ -317,6 +357,17 @@ withDevice("runStudy", (device) => {
   it("refuses weights that were trained with another stride", async () => {
     const early: InitSource = { ...pretrained, load: async () => ({ ...(await pretrained.load() as { kind: "weights"; tensors: StateDict }), numerics: { strideOn: "1x1", padding: "symmetric", bnEps: 1e-5, input: { mean: [0, 0, 0], std: [1, 1, 1], range: [0, 1] } } }) };
     await expect(study(only(config, "corner", { trials: 1 }), memoryStore(), { inits: new Map([["random", randomInit], ["pretrained", early]]) })).rejects.toThrow("trained with strideOn 1x1, the task's model has 3x3");
+  });
+});
+
+describe("lessMemory", () => {
+  const task = parseStudy(yaml).tasks.corner as StudyConfig["tasks"][string];
+  it.each([
+    [{ batch: 6, accumulate: 2 }, ["a smaller batch (6) or size (32)", "accumulate: 3", "evaluationBatch: 3", "precision: mixed"]],
+    [{ batch: 4, accumulate: 4, precision: "mixed", evaluationBatch: 1 }, ["a smaller batch (4) or size (32)"]],
+    [{ batch: 7, accumulate: 1, precision: "mixed", evaluationBatch: 5 }, ["a smaller batch (7) or size (32)", "accumulate: 7", "evaluationBatch: 2"]],
+  ] as const)("of %o says what a study would take", (more, wanted) => {
+    expect(lessMemory({ ...task, ...more })).toEqual(wanted);
   });
 });
 

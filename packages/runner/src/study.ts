@@ -67,23 +67,25 @@ export async function runStudy(options: StudyOptions): Promise<Report> {
     if (init.kind === "unavailable") unavailable[name] = init.reason;
     for (const { model } of Object.values(config.tasks)) checkWeights(model, init, name);
   }
-  if (config.inits.every((name) => name in unavailable)) {
-    throw new CheckpointError(`study "${config.name}": none of its initialisations can be had. ${Object.entries(unavailable).map(([name, reason]) => `${name}: ${reason}`).join("; ")}.`);
-  }
   const sets = await loadDatasets(options);
-  const planned = plan(config).filter((p) => !(p.initName in unavailable));
   const specOf = async (p: Planned): Promise<TrialSpec> => {
     const init = await initOf(p.initName);
     if (init.kind === "unavailable") throw new CheckpointError(`${p.initName}: was there when the study began. ${init.reason}`);
     return { ...p, dataset: sets.get(p.taskName) as Dataset, init };
   };
   const identity = (p: Planned) => trialIdentity(p, sets.get(p.taskName) as Dataset, device, sourceOf(options.inits, p.initName).sha256);
-  const results = await finishedIn(store, planned, identity, options);
+  const all = plan(config);
+  const results = await finishedIn(store, all, identity, unavailable, options);
+  // What is finished needs its first weights no more.
+  const planned = all.filter((p) => results.has(p.name) || !(p.initName in unavailable));
+  if (planned.length === 0) {
+    throw new CheckpointError(`study "${config.name}": none of its initialisations can be had. ${Object.entries(unavailable).map(([name, reason]) => `${name}: ${reason}`).join("; ")}.`);
+  }
   const kernels = await keepKernels(store, device, async () => {
     const { tuning } = options;
     if (!tuning) return new Map();
     const specs: TrialSpec[] = [];
-    for (const p of new Map(planned.map((each) => [each.taskName, each])).values()) specs.push(await specOf(p));
+    for (const p of new Map(planned.filter((each) => !(each.initName in unavailable)).map((each) => [each.taskName, each])).values()) specs.push(await specOf(p));
     const chosen = await tuning(tasksOf(device, specs), AbortSignal.any([signal, options.finish ?? never]));
     // A study keeps the choice that it begins with: not half of one.
     if (signal.aborted) throw new StudyInterrupted(`study "${config.name}" was interrupted before its first trial. Run the same command again.`);
@@ -114,14 +116,14 @@ export async function runStudy(options: StudyOptions): Promise<Report> {
   return final;
 }
 
-/** The results that a store has of these trials. Throws ConfigError where there are others under their names, unless these may be replaced. */
-async function finishedIn(store: Store, planned: readonly Planned[], identity: (p: Planned) => string, { config, replace = false }: StudyOptions): Promise<Map<string, TrialResult>> {
+/** The results that a store has of these trials. Throws ConfigError where there are others under the names of some that can run, unless these may be replaced. */
+async function finishedIn(store: Store, planned: readonly Planned[], identity: (p: Planned) => string, unavailable: Readonly<Record<string, string>>, { config, replace = false }: StudyOptions): Promise<Map<string, TrialResult>> {
   const results = new Map<string, TrialResult>();
   const others: string[] = [];
   for (const p of planned) {
     const found = await readResult(store, p.name);
     if (found?.identity === identity(p)) results.set(p.name, found.result);
-    else if (found) others.push(p.name);
+    else if (found && !(p.initName in unavailable)) others.push(p.name);
   }
   if (others.length > 0 && !replace) {
     throw new ConfigError(`study "${config.name}": ${others.slice(0, 3).join(", ")}${others.length > 3 ? ` and ${others.length - 3} others` : ""} finished here with other settings, data, weights or adapter. Choose another folder (--out), or have them trained again (--replace).`);

@@ -3,21 +3,26 @@
 
 import { CheckpointError, hostTensor, type StateDict } from "@roentgen/core";
 import { formatSafetensors, parseSafetensors } from "@roentgen/checkpoints";
-import type { EpochRecord } from "./results.ts";
+import { z } from "zod";
 
-export interface Progress {
+const count = z.int().nonnegative();
+const record = z.object({ epoch: count, rate: z.number(), trainLoss: z.number(), validationLoss: z.number(), seconds: z.number(), imagesPerSecond: z.number() });
+
+const progressSchema = z.object({
   /** Epoch under way, and steps done in it. */
-  readonly epoch: number;
-  readonly step: number;
-  readonly losses: readonly number[];
-  readonly epochs: readonly EpochRecord[];
-  readonly bestEpoch: number;
-  readonly bestLoss: number | null;
-  readonly badEpochs: number;
-  readonly schedule: readonly number[];
+  epoch: count,
+  step: count,
+  losses: z.array(z.number()).readonly(),
+  epochs: z.array(record).readonly(),
+  bestEpoch: z.int().min(-1),
+  bestLoss: z.number().nullable(),
+  badEpochs: count,
+  schedule: z.array(z.number()).readonly(),
   /** Seconds spent, over all processes. */
-  readonly seconds: number;
-}
+  seconds: z.number(),
+});
+
+export type Progress = z.infer<typeof progressSchema>;
 
 export interface TrialState {
   readonly progress: Progress;
@@ -35,8 +40,14 @@ export function formatTrialState({ progress, memory }: TrialState, identity: str
 export function parseTrialState(bytes: Uint8Array, identity: string): TrialState | null {
   const { tensors, metadata } = parseSafetensors(bytes);
   if (metadata.get("roentgen.trial") !== identity) return null;
-  const progress = JSON.parse(metadata.get("roentgen.progress") ?? "null") as Progress | null;
-  if (!progress || !Number.isInteger(progress.epoch) || !Array.isArray(progress.losses)) throw new CheckpointError("trial state: the progress record is damaged. Remove the file to start the trial again.");
   const memory = new Map([...tensors].map(([name, { data }]) => [name, data as Float32Array]));
-  return { progress, memory };
+  return { progress: parseProgress(metadata.get("roentgen.progress") ?? "null"), memory };
+}
+
+function parseProgress(text: string): Progress {
+  try {
+    return progressSchema.parse(JSON.parse(text));
+  } catch {
+    throw new CheckpointError("trial state: the progress record is damaged.");
+  }
 }

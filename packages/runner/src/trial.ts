@@ -33,7 +33,7 @@ export interface TrialHooks extends Watcher {
   /** Aborted: training ends after the step under way, and the best weights so far are tested. */
   readonly finish?: AbortSignal | undefined;
   /** Called now and then between steps, after each epoch, and when interrupted: a good moment to write `state()` down. */
-  readonly checkpoint: (trial: Trial, reason: "passing" | "interrupted") => Promise<void>;
+  readonly checkpoint: (reason: "passing" | "interrupted") => Promise<void>;
 }
 
 /** A training loss that is not finite. */
@@ -86,26 +86,31 @@ export class Trial {
     this.#spec = trial;
     const { task, init, seed } = trial;
     this.#model = buildModel(device, task.model, this.#classes, init, seed, trial.initName);
-    this.#pass = new Pass(this.#model, task.precision);
-    this.#lossScale = task.precision === "mixed" ? new LossScale(device) : undefined;
-    this.#optimizer = buildOptimizer(this.#model, task, this.#lossScale);
-    this.#schedule = buildSchedule(task);
-    this.#ring = new Ring(device, 64 * task.accumulate);
-    this.#memory = memoryOf(this.#model);
-    this.#model.eval();
-    this.#evaluation = new Evaluation(device, trial, this.#pass);
-    this.#model.train();
-    this.#train = this.#recordTraining();
-    const free = device.freeBytes - this.#evaluation.bytes;
-    this.#plainBytes = this.#train.plan.bytes;
-    if (this.#plainBytes > free) {
-      this.#model.checkpoint();
-      const again = this.#recordTraining();
-      this.#train.dispose();
-      this.#train = again;
-      this.#requireMemory(free);
+    try {
+      this.#pass = new Pass(this.#model, task.precision);
+      this.#lossScale = task.precision === "mixed" ? new LossScale(device) : undefined;
+      this.#optimizer = buildOptimizer(this.#model, task, this.#lossScale);
+      this.#schedule = buildSchedule(task);
+      this.#ring = new Ring(device, 64 * task.accumulate);
+      this.#memory = memoryOf(this.#model);
+      this.#model.eval();
+      this.#evaluation = new Evaluation(device, trial, this.#pass);
+      this.#model.train();
+      this.#train = this.#recordTraining();
+      const free = device.freeBytes - this.#evaluation.bytes;
+      this.#plainBytes = this.#train.plan.bytes;
+      if (this.#plainBytes > free) {
+        this.#model.checkpoint();
+        const again = this.#recordTraining();
+        this.#train.dispose();
+        this.#train = again;
+        this.#requireMemory(free);
+      }
+      this.#update = task.accumulate > 1 ? record(device, "update", () => this.#optimizer.update(), []) : null;
+    } catch (error) {
+      this.dispose();
+      throw error;
     }
-    this.#update = task.accumulate > 1 ? record(device, "update", () => this.#optimizer.update(), []) : null;
   }
 
   /** @param free  what evaluation leaves */
@@ -113,7 +118,7 @@ export class Trial {
     const { name, task } = this.#spec;
     const needed = this.#train.plan.bytes;
     if (needed <= free) return;
-    throw new OutOfMemoryError(`${name}: with gradient checkpointing a training step needs ${readableBytes(needed)}, beside ${readableBytes(this.#evaluation.bytes)} of evaluation; the budget leaves ${readableBytes(Math.max(0, free))} for it. Use a smaller batch (${task.batch}) or size (${task.size}), accumulate: ${2 * task.accumulate}, precision: mixed, or a larger budget.`);
+    throw new OutOfMemoryError(`${name}: with gradient checkpointing a training step needs ${readableBytes(needed)}, beside ${readableBytes(this.#evaluation.bytes)} of evaluation; the budget leaves ${readableBytes(Math.max(0, free))} for it. Use ${lessMemory(task).join(", ")}, or a larger budget.`);
   }
 
   #recordTraining(): Step<{ loss: Tensor }> {
@@ -177,7 +182,7 @@ export class Trial {
     while (this.#epoch < task.epochs && this.#badEpochs <= task.patience && !finish?.aborted) {
       const complete = await this.#trainEpoch(hooks);
       if (!complete && !signal.aborted) break;
-      await hooks.checkpoint(this, complete ? "passing" : "interrupted");
+      await hooks.checkpoint(complete ? "passing" : "interrupted");
       if (!complete) return null;
     }
     const [steps, planned] = [this.#losses.length, task.epochs * this.stepsPerEpoch];
@@ -212,7 +217,7 @@ export class Trial {
       const imagesPerSecond = (unread * task.batch * 1000) / (now - lastRead);
       unread = 0;
       listener({ kind: "step", trial: name, epoch, step: this.#step, stepsPerEpoch: this.stepsPerEpoch, loss: this.#losses.at(-1) ?? NaN, imagesPerSecond, secondsLeft: null });
-      if (!isLast) await hooks.checkpoint(this, "passing");
+      if (!isLast) await hooks.checkpoint("passing");
       lastRead = performance.now();
     }
     if (unread > 0) await this.#readLosses();
@@ -350,16 +355,22 @@ export class Trial {
     return stateDict(this.#model);
   }
 
+  /** Gives everything back; of a trial that could not be made, what there is of it. */
   dispose(): void {
-    this.#train.dispose();
-    this.#update?.dispose();
-    this.#evaluation.dispose();
-    this.#optimizer.dispose();
-    this.#ring.dispose();
-    this.#lossScale?.dispose();
-    this.#pass.dispose();
+    for (const owned of [this.#train, this.#update, this.#evaluation, this.#optimizer, this.#ring, this.#lossScale, this.#pass] as (undefined | null | { dispose(): void })[]) owned?.dispose();
     dispose(this.#model);
   }
+}
+
+/** What of a task takes less memory, in words. */
+export function lessMemory({ batch, size, accumulate, precision, evaluationBatch = batch }: TaskConfig): string[] {
+  const parts = Array.from({ length: batch }, (_, i) => i + 1).find((n) => n > accumulate && batch % n === 0);
+  return [
+    `a smaller batch (${batch}) or size (${size})`,
+    ...(parts === undefined ? [] : [`accumulate: ${parts}`]),
+    ...(evaluationBatch > 1 ? [`evaluationBatch: ${Math.floor(evaluationBatch / 2)}`] : []),
+    ...(precision === "mixed" ? [] : ["precision: mixed"]),
+  ];
 }
 
 function augmentOf({ augment, size }: TaskConfig): View {
