@@ -22,5 +22,6 @@ export { reportHtml } from "./report-html.ts";
 export { reportTable } from "./report-table.ts";
 export type * from "./results.ts";
 export { memoryStore, type Store } from "./store.ts";
-export { runStudy, StudyInterrupted, type StudyOptions } from "./study.ts";
+export { runStudy, StudyInterrupted } from "./study.ts";
+export type { StudyOptions } from "./study-options.ts";
 export { Trial, type TrialHooks, type TrialSpec } from "./trial.ts";

@@ -53,7 +53,7 @@ export class Predictor {
       this.#pass = new Pass(this.#model, precision);
       this.#forward = new Forward(device, this.#pass, { batch, size, input });
     } catch (error) {
-      dispose(this.#model);
+      this.dispose();
       throw error;
     }
   }
@@ -77,9 +77,9 @@ export class Predictor {
     }
   }
 
+  /** Gives everything back; of one that could not be made, what there is of it. */
   dispose(): void {
-    this.#forward.dispose();
-    this.#pass.dispose();
+    for (const owned of [this.#forward, this.#pass] as (undefined | { dispose(): void })[]) owned?.dispose();
     dispose(this.#model);
   }
 }

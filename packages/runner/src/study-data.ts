@@ -4,7 +4,7 @@ import { ConfigError, DataError } from "@roentgen/core";
 import type { Dataset } from "@roentgen/data";
 import type { StudyConfig, TaskConfig } from "./config.ts";
 import type { DataSummary } from "./results.ts";
-import type { StudyOptions } from "./study.ts";
+import type { StudyOptions } from "./study-options.ts";
 
 /** The set of each task. Throws DataError or ConfigError for one that its task cannot be trained or tested on. */
 export async function loadDatasets({ config, datasets }: Pick<StudyOptions, "config" | "datasets">): Promise<Map<string, Dataset>> {

@@ -7,8 +7,9 @@ import type { Listener } from "./events.ts";
 import { inputOf } from "./inits.ts";
 import { keptModelKey, keptModelText } from "./kept-model.ts";
 import type { Environment, TrialResult } from "./results.ts";
-import type { StudyOptions } from "./study.ts";
-import { NonFiniteLoss, Trial, type TrialSpec } from "./trial.ts";
+import type { StudyOptions } from "./study-options.ts";
+import { NonFiniteLoss } from "./non-finite-loss.ts";
+import { Trial, type TrialSpec } from "./trial.ts";
 import { formatTrialState, parseTrialState } from "./trial-state.ts";
 
 export interface TrialOptions extends Pick<StudyOptions, "device" | "store" | "environment" | "finish" | "predictions" | "checkpointSeconds" | "keepModels" | "replace"> {

@@ -10,7 +10,8 @@ import type { StudyEvent } from "./events.ts";
 import { type InitSource, randomInit } from "./inits.ts";
 import type { Environment, Report } from "./results.ts";
 import { memoryStore, type Store } from "./store.ts";
-import { runStudy, StudyInterrupted, type StudyOptions } from "./study.ts";
+import { runStudy, StudyInterrupted } from "./study.ts";
+import type { StudyOptions } from "./study-options.ts";
 import { syntheticDataset } from "./synthetic.fixture.ts";
 import { lessMemory } from "./trial.ts";
 

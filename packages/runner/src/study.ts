@@ -5,49 +5,20 @@
 import { CheckpointError, ConfigError, RoentgenError } from "@roentgen/core";
 import type { Dataset } from "@roentgen/data";
 import type { Device } from "@roentgen/gpu";
-import { collectTasks, type OpenTask, type Winners } from "@roentgen/tensor";
+import { collectTasks, type OpenTask } from "@roentgen/tensor";
 import { checkWeights } from "./build-model.ts";
-import type { StudyConfig } from "./config.ts";
-import type { Listener } from "./events.ts";
-import { type InitSource, oneAtATime, sourceOf } from "./inits.ts";
-import type { Predictions } from "./predictions.ts";
+import { oneAtATime, sourceOf } from "./inits.ts";
 import { cellsOf, comparisonsOf, formatReport } from "./report.ts";
 import { reportHtml } from "./report-html.ts";
-import type { Environment, Report, TrialResult } from "./results.ts";
+import type { Report, TrialResult } from "./results.ts";
 import type { Store } from "./store.ts";
 import { chosen, loadDatasets, summaryOf } from "./study-data.ts";
 import { keepKernels } from "./study-kernels.ts";
+import type { StudyOptions } from "./study-options.ts";
 import { plan, type Planned, readResult, trialIdentity } from "./study-plan.ts";
 import { runTrial } from "./study-trial.ts";
 import { TimeLeft } from "./time-left.ts";
 import { Trial, type TrialSpec } from "./trial.ts";
-
-export interface StudyOptions {
-  readonly config: StudyConfig;
-  readonly device: Device;
-  /** The data set a task names. */
-  readonly datasets: (name: string) => Promise<Dataset>;
-  readonly inits: ReadonlyMap<string, InitSource>;
-  readonly store: Store;
-  readonly environment: Environment;
-  /** Chooses kernels for what the study computes, when it begins, until the signal says that it may stop; a study that goes on keeps its own. Default: by prediction. */
-  readonly tuning?: (tasks: readonly OpenTask[], signal: AbortSignal) => Promise<Winners>;
-  readonly listener?: Listener;
-  /** Aborted: the step under way ends, its state is saved, and `StudyInterrupted` is thrown. */
-  readonly signal?: AbortSignal;
-  /** Aborted: training ends after the step under way, its best weights so far are tested and reported, and no further trial begins. */
-  readonly finish?: AbortSignal;
-  /** Told what the model says of images, as it says it. */
-  readonly predictions?: (predictions: Predictions) => void;
-  /** Seconds of work that a kill may cost: a trial's state is written when the last is older. More where writing takes over a twentieth of that. Default: 30. */
-  readonly checkpointSeconds?: number;
-  /** Name of the report's two files, without their endings. Default: report. */
-  readonly reportName?: string;
-  /** Whether to keep each trial's best weights as safetensors. */
-  readonly keepModels?: boolean;
-  /** Train again what is finished in the store with another configuration, other data or other weights, in place of refusing to. */
-  readonly replace?: boolean;
-}
 
 /** The study was stopped on request and can go on from what it saved. */
 export class StudyInterrupted extends RoentgenError {

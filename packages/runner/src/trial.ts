@@ -13,6 +13,7 @@ import { Evaluation, type Watcher } from "./evaluation.ts";
 import type { Listener } from "./events.ts";
 import { inputOf, inUnitRange, type LoadedInit } from "./inits.ts";
 import { lossOf, targetOf } from "./losses.ts";
+import { type LostLoss, NonFiniteLoss } from "./non-finite-loss.ts";
 import type { EpochRecord, TrialResult } from "./results.ts";
 import type { Progress, TrialState } from "./trial-state.ts";
 
@@ -34,23 +35,6 @@ export interface TrialHooks extends Watcher {
   readonly finish?: AbortSignal | undefined;
   /** Called now and then between steps, after each epoch, and when interrupted: a good moment to write `state()` down. */
   readonly checkpoint: (reason: "passing" | "interrupted") => Promise<void>;
-}
-
-/** A training loss that is not finite. */
-export interface LostLoss {
-  readonly trial: string;
-  readonly loss: number;
-  /** Over all epochs, from 0. */
-  readonly step: number;
-  /** Those before it. */
-  readonly epochs: readonly EpochRecord[];
-  readonly rate: number;
-}
-
-export class NonFiniteLoss extends NonFiniteError {
-  constructor(readonly at: LostLoss, cause = "its cause was not looked for") {
-    super(`${at.trial}: the loss of step ${at.step + 1} (epoch ${at.epochs.length + 1}) is ${at.loss}; ${cause}. ${at.step === 0 ? "Nothing was learnt before it: the first weights hold such a value, or one too large" : `Lower the learning rate (${at.rate}); a study file can also set optimizer.maxGradNorm`}.`);
-  }
 }
 
 export class Trial {
