@@ -78,5 +78,5 @@ export async function runJob(choices: Choices, site: string, { event, prediction
   }
 }
 
-const types = new Map([["json", "application/json"], ["html", "text/html"], ["safetensors", "application/octet-stream"]]);
+const types = new Map([["json", "application/json"], ["html", "text/html"], ["csv", "text/csv"], ["safetensors", "application/octet-stream"]]);
 const extensionOf = (name: string): string => name.slice(name.lastIndexOf(".") + 1);

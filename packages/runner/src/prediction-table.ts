@@ -1,5 +1,4 @@
-// Predictions as CSV (RFC 4180), for spreadsheets and scripts alike.
-
+import { csvOf } from "./csv.ts";
 import type { ModelFacts } from "./kept-model.ts";
 
 /** A line of the table. */
@@ -11,19 +10,9 @@ export interface PredictedRow {
   readonly predicted: readonly string[];
 }
 
-/** Columns: file, one for each class, and what is predicted (not of masks). Numbers are written in the shortest form that reads back to the same bits. */
+/** Columns: file, one for each class, and what is predicted (not of masks). */
 export function predictionsCsv({ kind, classes }: ModelFacts["task"], rows: readonly PredictedRow[]): string {
   const withPredicted = kind !== "mask";
-  const head = ["file", ...classes, ...(withPredicted ? ["predicted"] : [])].map(text);
-  const lines = rows.map(({ file, values, predicted }) => [text(file), ...Array.from(values, String), ...(withPredicted ? [text(predicted.join("; "))] : [])]);
-  return [head, ...lines].map((cells) => `${cells.join(",")}\r\n`).join("");
-}
-
-/** A spreadsheet takes these for the beginning of a formula, and some formulas reach outside of it. */
-const formula = /^[=+\-@\t\r]/;
-
-/** Text as a cell: an apostrophe before what looks like a formula, quotes where the format needs them. */
-function text(value: string): string {
-  const safe = formula.test(value) ? `'${value}` : value;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  const head = ["file", ...classes, ...(withPredicted ? ["predicted"] : [])];
+  return csvOf([head, ...rows.map(({ file, values, predicted }) => [file, ...Array.from(values), ...(withPredicted ? [predicted.join("; ")] : [])])]);
 }

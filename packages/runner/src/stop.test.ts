@@ -47,7 +47,7 @@ withDevice("a study that is ended by hand", (device) => {
       expect(report.trials[0]?.headline).toEqual(expect.any(Number));
       expect(reportHtml(report)).toContain(`stopped by hand after ${3 * epochs} of at most 15 steps`);
       // Another run must not take it for finished.
-      expect([...store.files.keys()].sort()).toEqual(["kernels.json", "models/only-random-0.safetensors", "report.html", "report.json"]);
+      expect([...store.files.keys()].sort()).toEqual(["kernels.json", "models/only-random-0.safetensors", "report.csv", "report.html", "report.json"]);
 
       const tested = shown.filter((p) => p.split === "test").flatMap((p) => p.images);
       expect(tested.map((image) => image.file)).toEqual(syntheticDataset(kind).split("test").map((sample) => sample.file));

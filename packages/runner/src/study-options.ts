@@ -27,7 +27,7 @@ export interface StudyOptions {
   readonly predictions?: (predictions: Predictions) => void;
   /** Seconds of work that a kill may cost: a trial's state is written when the last is older. More where writing takes over a twentieth of that. Default: 30. */
   readonly checkpointSeconds?: number;
-  /** Name of the report's two files, without their endings. Default: report. */
+  /** Name of the report's files, without their endings. Default: report. */
   readonly reportName?: string;
   /** Whether to keep each trial's best weights as safetensors. */
   readonly keepModels?: boolean;

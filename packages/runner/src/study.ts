@@ -9,6 +9,7 @@ import { collectTasks, type OpenTask } from "@roentgen/tensor";
 import { checkWeights } from "./build-model.ts";
 import { oneAtATime, sourceOf } from "./inits.ts";
 import { cellsOf, comparisonsOf, formatReport } from "./report.ts";
+import { reportCsv } from "./report-csv.ts";
 import { reportHtml } from "./report-html.ts";
 import type { Report, TrialResult } from "./results.ts";
 import type { Store } from "./store.ts";
@@ -27,7 +28,7 @@ export class StudyInterrupted extends RoentgenError {
 
 const never = new AbortController().signal;
 
-/** Runs a study to its end and returns its report, which is also in the store (report.json, report.html, models/). */
+/** Runs a study to its end and returns its report, which is also in the store (report.json, report.csv, report.html, models/). */
 export async function runStudy(options: StudyOptions): Promise<Report> {
   const { config, device, store, environment, signal = never, listener = () => undefined, reportName = "report" } = options;
   for (const name of config.inits) sourceOf(options.inits, name);
@@ -111,5 +112,6 @@ function tasksOf(device: Device, specs: readonly TrialSpec[]): OpenTask[] {
 
 async function writeReport(store: Store, name: string, report: Report): Promise<void> {
   await store.write(`${name}.json`, formatReport(report));
+  await store.write(`${name}.csv`, new TextEncoder().encode(reportCsv(report)));
   await store.write(`${name}.html`, new TextEncoder().encode(reportHtml(report)));
 }
