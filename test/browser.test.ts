@@ -5,8 +5,10 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { convertFile } from "@roentgen/checkpoints/node";
+import { decodeRgb } from "@roentgen/data";
 import { demoFolder } from "@roentgen/data/node";
 import type { ProfileReport, Report } from "@roentgen/runner";
+import { unzipSync } from "fflate";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Checks } from "../apps/web/src/checks.ts";
@@ -111,6 +113,12 @@ describe.skipIf(!hasBrowser)("in a browser", () => {
     expect(await page.locator("#use-predictions canvas").count()).toBe(3);
     expect(await page.locator("#use-predictions canvas").first().getAttribute("aria-label")).toMatch(/^itk-t1-axial-00\.png: \d.* of the pixels marked$/);
     expect(readFileSync(await download(page, "predictions.csv", "#use-downloads", 50), "utf8")).toMatch(/^file,brain\r\nitk-t1-axial-00\.png,[\d.]+\r\nitk-t1-axial-01\.png,/);
+    const masks = unzipSync(readFileSync(await download(page, "masks.zip", "#use-downloads", 50)));
+    expect(Object.keys(masks)).toEqual(["itk-t1-axial-00.png", "itk-t1-axial-01.png", "itk-t1-axial-02.png"]);
+    for (const [name, bytes] of Object.entries(masks)) {
+      const [mask, image] = [await decodeRgb(bytes, name), await decodeRgb(readFileSync(fileURLToPath(new URL(`brain/test/${name}`, demoFolder))), name)];
+      expect([mask.width, mask.height, new Set(mask.data)], name).toEqual([image.width, image.height, new Set([0, 255])]);
+    }
     await shoot(page, "use-masks");
 
     // What PyTorch wrote is read in the page, and handed back as the command line would write it.
@@ -176,10 +184,10 @@ describe.skipIf(!hasBrowser)("in a browser", () => {
     await page.evaluate(() => [1, 2].forEach(() => (document.querySelector("#stop") as HTMLElement).click()));
     await page.locator("#status", { hasText: "Cancelled. Nothing of this run was kept; earlier results were." }).waitFor();
     expect(await page.evaluate(() => document.activeElement?.id)).toBe("epochs");
-    expect(await page.locator("#downloads a").count()).toBe(3);
+    expect(await page.locator("#downloads a").count()).toBe(4);
     await page.click("#start");
     await page.locator("#loss", { hasText: /^\d/ }).waitFor({ timeout: 120_000 });
-    expect(await page.locator("#downloads a").count()).toBe(3);
+    expect(await page.locator("#downloads a").count()).toBe(4);
 
     // Nothing goes without a question, unless it was saved.
     await page.click("#earlier-list button:text-is('Remove')");

@@ -25,7 +25,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 /** Third-party modules, and who imports each. */
 const thirdParty: Readonly<Record<string, readonly string[]>> = {
   webgpu: ["packages/gpu"],
-  fflate: ["packages/checkpoints"],
+  fflate: ["packages/checkpoints", "apps/web"],
   "crc-32": ["packages/checkpoints"],
   hysnappy: ["packages/checkpoints"],
   "@bufbuild/protobuf": ["packages/checkpoints"],

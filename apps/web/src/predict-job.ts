@@ -1,10 +1,11 @@
 // What the worker does for the panel "Use a model": one that a study kept, in this tab or elsewhere, on images of the visitor's.
 
 import { DataError } from "@roentgen/core";
-import { decodeRgb } from "@roentgen/data";
+import { decodeRgb, encodeMask } from "@roentgen/data";
 import { openDevice } from "@roentgen/gpu/browser";
 import { type KeptModel, keptModelTitle, maskOf, mostModelBytes, type NamedImage, parseKeptModel, type PredictedRow, predictedClasses, type Predictions, Predictor, predictionsCsv, shareOf } from "@roentgen/runner";
 import { tuningIdentity, useTuning, winnersOf } from "@roentgen/tensor";
+import { type AsyncZippable, zip } from "fflate";
 import type { MadeFile } from "./job.ts";
 import { readTuning } from "./tuning.ts";
 
@@ -20,7 +21,8 @@ export interface PredictWatcher {
 }
 
 export interface Predicted {
-  readonly csv: MadeFile;
+  /** predictions.csv; masks.zip with the masks that were drawn, each in its image's size. */
+  readonly files: readonly MadeFile[];
   readonly images: number;
   /** Why an image was left out. */
   readonly skipped: readonly string[];
@@ -49,18 +51,36 @@ export async function predictJob(model: File, images: readonly NamedFile[], most
     await predictor.build((done, total) => progress("compile", done, total));
     const skipped: string[] = [];
     const rows: PredictedRow[] = [];
+    const masks: Record<string, Uint8Array> = {};
     for await (const prediction of predictor.predict(readable(images, skipped))) {
       const { file, image, probabilities } = prediction;
-      rows.push(task.kind === "mask" ? { file, values: [shareOf(maskOf(prediction))], predicted: [] } : { file, values: probabilities, predicted: predictedClasses(task, probabilities) });
+      if (task.kind === "mask") {
+        const mask = maskOf(prediction);
+        rows.push({ file, values: [shareOf(mask)], predicted: [] });
+        masks[freeName(file, masks)] = encodeMask(mask);
+      } else rows.push({ file, values: probabilities, predicted: predictedClasses(task, probabilities) });
       // A copy: a part would take its whole batch along to the page.
       if (rows.length <= most) await shown({ ...task, size, images: [{ file, image: image.slice(), probabilities: Float32Array.from(probabilities), labels: [], mask: null }] });
       progress("predict", rows.length + skipped.length, images.length);
     }
-    return { csv: { name: "predictions.csv", type: "text/csv", bytes: new TextEncoder().encode(predictionsCsv(task, rows)) }, images: rows.length, skipped };
+    const csv = { name: "predictions.csv", type: "text/csv", bytes: new TextEncoder().encode(predictionsCsv(task, rows)) };
+    return { files: rows.length === 0 ? [] : task.kind === "mask" ? [csv, { name: "masks.zip", type: "application/zip", bytes: await zipped(masks) }] : [csv], images: rows.length, skipped };
   } finally {
     device.close();
   }
 }
+
+/** Two images that were dropped from two folders may have one name. */
+function freeName(file: string, taken: Readonly<Record<string, unknown>>): string {
+  for (let n = 2, name = file; ; n++) {
+    if (!Object.hasOwn(taken, name)) return name;
+    name = file.replace(/(\.[^./]*)?$/, ` (${n})$1`);
+  }
+}
+
+/** Stored as they are: PNGs are compressed already. */
+const zipped = (files: AsyncZippable): Promise<Uint8Array<ArrayBuffer>> =>
+  new Promise((resolve, reject) => zip(files, { level: 0 }, (error, bytes) => (error ? reject(error) : resolve(bytes as Uint8Array<ArrayBuffer>))));
 
 async function* readable(images: readonly NamedFile[], skipped: string[]): AsyncGenerator<NamedImage, void, undefined> {
   for (const { path, file } of images) {

@@ -131,17 +131,18 @@ export class UsePanel {
     say("Reading the model …");
   }
 
-  #finish({ csv, images, skipped }: Predicted, model: string): void {
+  #finish({ files, images, skipped }: Predicted, model: string): void {
     say(`Done: ${images} ${images === 1 ? "image" : "images"} with ${model}.`);
     if (skipped.length > 0) {
       const more = skipped.length > mostReasons ? [`… and ${skipped.length - mostReasons} others`] : [];
       tell(problem, new Error([`Left out: ${skipped.length} of ${images + skipped.length} images.`, ...skipped.slice(0, mostReasons), ...more].join("\n")));
     }
-    if (images === 0) return;
-    const link = element("a", "button", csv.name);
-    link.download = csv.name;
-    link.href = URL.createObjectURL(new Blob([csv.bytes], { type: csv.type }));
-    downloads.append(link);
+    downloads.append(...files.map(({ name, type, bytes }) => {
+      const link = element("a", "button", name);
+      link.download = name;
+      link.href = URL.createObjectURL(new Blob([bytes], { type }));
+      return link;
+    }));
   }
 }
 

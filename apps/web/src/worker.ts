@@ -18,7 +18,7 @@ const api = {
   modelTitle: (model: File) => modelTitle(model),
   async predict(model: File, images: readonly NamedFile[], most: number, progress: PredictWatcher["progress"], shown: PredictWatcher["shown"]) {
     const predicted = await predictJob(model, images, most, { progress, shown });
-    return transfer(predicted, [predicted.csv.bytes.buffer]);
+    return transfer(predicted, predicted.files.map(({ bytes }) => bytes.buffer));
   },
   async profile(workload: Workload, onProgress: ProfileProgress) {
     const view = await profileJob(workload, onProgress);
