@@ -5,12 +5,13 @@ import { imageRow, imageSize, layOutImages } from "./images.ts";
 
 describe("the size of an image", () => {
   it.each([
-    ["is rows of 1024 texels for most", 16 * 1024 * 12, { width: 1024, height: 12 }],
+    ["is rows of 256 texels for most", 16 * 1024 * 12, { width: 256, height: 48 }],
     ["has rows that divide what there is", 16 * 64 * 49, { width: 64, height: 49 }],
-    ["is one row of few", 16 * 512, { width: 512, height: 1 }],
+    ["is one row of few", 16 * 128, { width: 128, height: 1 }],
     ["has longer rows past 8192 of them", 16 * 1024 * 8192 * 3, { width: 4096, height: 6144 }],
     ["is not there where rows would be shorter than copies can be", 16 * 8 * 9, null],
     ["nor where an axis would be too long", 16 * 16 * 8193, null],
+    ["nor where a row would fill the axis", 16 * 4097 * 8192, null],
     ["nor for half a texel", 24, null],
   ] as const)("%s", (_, bytes, want) => {
     expect(imageSize(bytes)).toEqual(want);
@@ -39,8 +40,9 @@ describe("the textures of a plan", () => {
   it("are as high as the largest operand, and counted", () => {
     const large = new Buffer("large", 16 * 1024 * 5);
     const { slots, bytes } = layOutImages([launch(a, a, y), launch(large, a, y)]);
-    expect(slots.map(({ width, height }) => [width, height])).toEqual([[1024, 1], [1024, 5]]);
-    expect(bytes).toBe(16 * 1024 * 6);
+    expect(slots.map(({ width, height }) => [width, height])).toEqual([[256, 4], [256, 20]]);
+    // A cache line beside each row.
+    expect(bytes).toBe((16 * 256 + 64) * 24);
   });
 
   it("refuse what cannot be an image", () => {

@@ -12,8 +12,14 @@ import type { Dispatch } from "./dispatch.ts";
 export const texel = "rgba32float";
 const texelBytes = 16;
 
-/** Rows of this many texels suit most tensors, so that most share a texture. */
-const usualWidth = 1024;
+/** Rows of this many texels, a page, suit most tensors, so that most share a texture. */
+const usualWidth = 256;
+
+/**
+ * Texels at the end of each of a texture's rows that nobody uses: a cache line. Kernels walk up to 64 places at a time that lie one channel's
+ * or one filter's length apart, often a multiple of a page, and all of these would meet in one set of the first-level cache.
+ */
+const skew = 4;
 
 /** WebGPU's default limits: rows copied from a buffer begin at multiples of 256 bytes, and an axis has at most 8192 texels. */
 const rowBytes = 256;
@@ -30,7 +36,7 @@ export function imageSize(bytes: number): ImageSize | null {
   const even = largestPowerOfTwoIn(texels);
   const wanted = Math.max(usualWidth, 2 ** Math.ceil(Math.log2(texels / longestAxis)));
   const width = Math.min(even, wanted);
-  const fits = Number.isInteger(texels) && (width * texelBytes) % rowBytes === 0 && width <= longestAxis && texels / width <= longestAxis;
+  const fits = Number.isInteger(texels) && (width * texelBytes) % rowBytes === 0 && width + skew <= longestAxis && texels / width <= longestAxis;
   return fits ? { width, height: texels / width } : null;
 }
 
@@ -86,13 +92,15 @@ export function layOutImages(dispatches: readonly Pick<Dispatch, "kernel" | "lab
     }
     return mine;
   });
-  return { slots, operands, bytes: slots.reduce((sum, slot) => sum + imageBytes(slot), 0) };
+  return { slots, operands, bytes: slots.reduce((sum, slot) => sum + textureBytes(textureSize(slot)), 0) };
 }
 
 /** A dispatch reads at most two images, so two of each kind do; more would let more be read again without a copy. */
 const imagesOfOne = 2;
 
-export const imageBytes = ({ width, height }: ImageSize): number => width * height * texelBytes;
+/** A texture for an image, and what it holds. */
+export const textureSize = ({ width, height }: ImageSize): ImageSize => ({ width: width + skew, height });
+export const textureBytes = ({ width, height }: ImageSize): number => width * height * texelBytes;
 
 function isSame(a: Buffer, b: Buffer): boolean {
   const [x, y] = [a.root, b.root];

@@ -1,6 +1,6 @@
 import { OutOfMemoryError } from "@roentgen/core";
 import { readableBytes } from "./failure.ts";
-import { imageBytes, type ImageSize, texel } from "./images.ts";
+import { type ImageSize, texel, textureBytes, textureSize } from "./images.ts";
 
 /** The device's memory: what is held, what is idle and may be used again, and how much is allowed. Knows whole GPUBuffers and textures only. */
 export class Memory {
@@ -56,16 +56,17 @@ export class Memory {
     memory.destroy();
   }
 
-  /** A new texture that buffers are copied into. Throws OutOfMemoryError past the budget. */
-  createImage(size: ImageSize, label: string): GPUTexture {
-    this.require(imageBytes(size), label, "Use a smaller batch or input size, or a larger budget.");
+  /** A new texture that buffers are copied into as images of this size, or lower. Throws OutOfMemoryError past the budget. */
+  createImage(image: ImageSize, label: string): GPUTexture {
+    const size = textureSize(image);
+    this.require(textureBytes(size), label, "Use a smaller batch or input size, or a larger budget.");
     const texture = this.#gpu.createTexture({ label, size: [size.width, size.height], format: texel, usage: GPUTextureUsage.STORAGE_BINDING | GPUTextureUsage.COPY_DST });
-    this.#heldBytes += imageBytes(size);
+    this.#heldBytes += textureBytes(size);
     return texture;
   }
 
   destroyImage(texture: GPUTexture): void {
-    this.#heldBytes -= imageBytes(texture);
+    this.#heldBytes -= textureBytes(texture);
     texture.destroy();
   }
 
