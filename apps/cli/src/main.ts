@@ -4,8 +4,7 @@ import { createProgram } from "./program.ts";
 
 // A reader that has seen enough (`| head`) is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-  process.exit(0);
+  process.exit(error.code === "EPIPE" ? (process.exitCode ?? 0) : fail(error));
 });
 
 try {

@@ -48,6 +48,8 @@ describe("where predictions go", () => {
     ["what is there already", () => [image("scans/b.png", "b.png")], () => ({ out: at("masks"), csv: at("old.csv") }), /masks\/b\.png, .*old\.csv are there already\. .*--replace/],
     ["a table in no folder", () => [image("scans/b.png")], () => ({ json: at("none/x.json") }), /--json .*there is no folder .*none\./],
     ["a folder as a table", () => [image("scans/b.png")], () => ({ csv: at("masks") }), /--csv .*masks: that is a folder/],
+    ["a device as a table", () => [image("scans/b.png")], () => ({ json: "/dev/null" }), /--json \/dev\/null: that is a folder or a device/],
+    ["a table where the masks go", () => [image("scans/b.png")], () => ({ out: at("new"), csv: at("new") }), /--csv .*new is the folder of the masks, or one above it/],
     ["a file as a folder", () => [image("scans/b.png")], () => ({ out: at("old.csv") }), /--out .*old\.csv: that is a file/],
   ])("refuses %s", async (_, images, options, message) => {
     await expect(settle(images(), options())).rejects.toThrow(ConfigError);

@@ -1,7 +1,7 @@
 // Where predictions go, settled before anything is computed: nothing is overwritten that was not meant, least of all an image.
 
-import { realpath, stat } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { access, constants, realpath, stat } from "node:fs/promises";
+import { dirname, join, resolve, sep } from "node:path";
 import { ConfigError } from "@roentgen/core";
 import type { ModelFacts } from "@roentgen/runner";
 import type { ImageFile } from "./image-files.ts";
@@ -41,7 +41,11 @@ export async function settleDestinations(images: readonly ImageFile[], model: st
     take(path, option);
     const folder = dirname(path);
     if (!(await stat(folder).catch(() => null))?.isDirectory()) throw new ConfigError(`${option} ${path}: there is no folder ${folder}. Make it, or name another.`);
-    if ((await stat(path).catch(() => null))?.isDirectory()) throw new ConfigError(`${option} ${path}: that is a folder. Name a file in it.`);
+    if ((await stat(path).catch(() => null))?.isFile() === false) throw new ConfigError(`${option} ${path}: that is a folder or a device. Name a file; - is standard output.`);
+    if (out !== undefined && `${resolve(out)}${sep}`.startsWith(`${path}${sep}`)) throw new ConfigError(`${option} ${path} is the folder of the masks, or one above it. Name a file.`);
+    await access(folder, constants.W_OK).catch((error: Error) => {
+      throw new ConfigError(`${option} ${path}: ${folder} cannot be written to (${error.message}). Name another folder.`);
+    });
   }
   if (out !== undefined && (await stat(out).catch(() => null))?.isFile()) throw new ConfigError(`--out ${out}: that is a file. Name a folder; it is made where it is not there.`);
   const read = new Set(await Promise.all([model, ...images.map(({ path }) => path)].map(realOf)));

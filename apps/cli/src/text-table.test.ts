@@ -7,3 +7,7 @@ it("aligns names left and numbers right, and shortens long cells in the middle",
     ["layer             n", "------------  -----", "layer1… grad  12345", "fc                7"].join("\n"),
   );
 });
+
+it("lays out more rows than a call takes arguments", () => {
+  expect(textTable(Array.from({ length: 200_000 }, (_, i) => i), [{ head: "n", of: String }]).split("\n").at(-1)).toBe("199999");
+});

@@ -10,7 +10,7 @@ export interface Column<Row> {
 /** Rows as lines, columns two spaces apart, with a line under the head. */
 export function textTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): string {
   const cells = rows.map((row) => columns.map(({ of, most }) => cut(of(row), most)));
-  const widths = columns.map(({ head }, i) => Math.max(head.length, ...cells.map((line) => line[i]?.length ?? 0)));
+  const widths = columns.map(({ head }, i) => cells.reduce((most, line) => Math.max(most, line[i]?.length ?? 0), head.length));
   const line = (texts: readonly string[]) =>
     texts.map((text, i) => (columns[i]?.right ? text.padStart(widths[i] ?? 0) : text.padEnd(widths[i] ?? 0))).join("  ").trimEnd();
   return [line(columns.map((c) => c.head)), widths.map((width) => "-".repeat(width)).join("  "), ...cells.map(line)].join("\n");

@@ -34,14 +34,14 @@ it("leaves the old file, and nothing else, where writing fails", async () => {
   expect(readFileSync(join(at, "a.json"), "utf8")).toBe("old");
 });
 
-it("removes what a killed process left of the same file an hour ago, and nothing that is another's", async () => {
+it("removes what a killed process left in the folder an hour ago, and nothing that is another's", async () => {
   const at = folder();
   const part = (name: string) => `.${name}.${randomUUID()}.part`;
-  const [old, fresh] = [part("a.json"), part("a.json")];
-  const others = [part("b.json"), part("a.json.x"), "a.json.part", ".a.json.x.part"];
-  for (const name of [old, fresh, ...others]) writeFileSync(join(at, name), "half");
+  const [old, older, fresh] = [part("a.json"), part("b.json"), part("a.json")];
+  const others = ["a.json.part", ".a.json.x.part", `a.json.${randomUUID()}.part`];
+  for (const name of [old, older, fresh, ...others]) writeFileSync(join(at, name), "half");
   const hourAgo = Date.now() / 1000 - 3601;
-  for (const name of [old, ...others]) utimesSync(join(at, name), hourAgo, hourAgo);
+  for (const name of [old, older, ...others]) utimesSync(join(at, name), hourAgo, hourAgo);
   await writeWhole(join(at, "a.json"), (file) => file.writeFile("whole"));
   expect(readdirSync(at).sort()).toEqual(["a.json", fresh, ...others].sort());
 });

@@ -15,14 +15,14 @@ const abandonedMs = 3_600_000;
 
 /**
  * Lets `fill` write a new file beside `path`, which takes that name when it is whole. If `fill` throws, nothing changes; what a killed
- * process left is removed by the next that writes the same file an hour later. A link stays one: the file that it names is written.
+ * process left is removed by the next that writes into the folder an hour later. A link stays one: the file that it names is written.
  *
  * @throws RoentgenError if the folder is not there or may not be written to, or `path` is no ordinary file (a folder, a device, a pipe)
  */
 export async function writeWhole<T>(path: string, fill: (file: FileHandle) => Promise<T>, { flush = false }: WriteOptions = {}): Promise<T> {
   const target = await realpath(path).catch(() => path);
   if ((await stat(target).catch(() => null))?.isFile() === false) throw new RoentgenError(`${path} cannot be written: it is no ordinary file. Give the name of a file.`);
-  await removeLeftovers(target);
+  await removeLeftovers(dirname(target));
   const temporary = join(dirname(target), `.${basename(target)}.${randomUUID()}.part`);
   const file = await open(temporary, "wx").catch((error: Error) => {
     throw new RoentgenError(`${path} cannot be written: ${error.message}.`);
@@ -46,11 +46,15 @@ export async function writeWhole<T>(path: string, fill: (file: FileHandle) => Pr
 /** `writeWhole` of a text. */
 export const writeText = (path: string, text: string): Promise<void> => writeWhole(path, (file) => file.writeFile(text));
 
-async function removeLeftovers(path: string): Promise<void> {
-  const start = `.${basename(path)}.`;
-  for (const name of await readdir(dirname(path)).catch(() => [])) {
-    if (!name.startsWith(start) || !/^[0-9a-f-]{36}\.part$/.test(name.slice(start.length))) continue;
-    const leftover = join(dirname(path), name);
+/** Folders that were looked through: a folder of many files must not be listed for each of them. */
+const swept = new Set<string>();
+
+async function removeLeftovers(folder: string): Promise<void> {
+  if (swept.has(folder)) return;
+  swept.add(folder);
+  for (const name of await readdir(folder).catch(() => [])) {
+    if (!/^\..+\.[0-9a-f-]{36}\.part$/.test(name)) continue;
+    const leftover = join(folder, name);
     const { mtimeMs } = (await stat(leftover).catch(() => null)) ?? { mtimeMs: Infinity };
     if (Date.now() - mtimeMs > abandonedMs) await rm(leftover, { force: true });
   }

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdtemp, mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -18,6 +19,11 @@ describe("folderSource", () => {
     await writeFile(join(folder, "sub", "a.bin"), Uint8Array.of(1, 2, 3));
   });
   afterAll(() => rm(folder, { recursive: true }));
+
+  it.skipIf(process.platform === "win32")("refuses a pipe at once, which nobody writes to", async () => {
+    execFileSync("mkfifo", [join(folder, "pipe.png")]);
+    await expect(folderSource(folder).readFile("pipe.png")).rejects.toThrow("pipe.png: is not a file");
+  });
 
   it("reads a file below the folder", async () => {
     expect(await folderSource(folder).readFile("sub/a.bin", 3)).toEqual(Uint8Array.of(1, 2, 3));

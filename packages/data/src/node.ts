@@ -1,6 +1,6 @@
 // The only file of this package that knows a file system. Imported as `@roentgen/data/node`.
 
-import { existsSync } from "node:fs";
+import { constants, existsSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,12 +9,15 @@ import { DataError } from "@roentgen/core";
 
 import type { FileSource } from "./source.ts";
 
+/** A pipe would otherwise wait for its other end, and nothing could end that. Windows knows neither. */
+const nonBlocking = (constants.O_NONBLOCK as number | undefined) ?? 0;
+
 /** A source over a folder, given as a path or a file: URL. Throws DataError where a file is missing, no file, or too long. */
 export function folderSource(folder: string | URL): FileSource {
   const root = folder instanceof URL ? fileURLToPath(folder) : folder;
   return {
     async readFile(path, maxBytes = Number.POSITIVE_INFINITY) {
-      const file = await open(join(root, ...path.split("/")), "r").catch((cause: unknown) => {
+      const file = await open(join(root, ...path.split("/")), constants.O_RDONLY | nonBlocking).catch((cause: unknown) => {
         throw new DataError(`${path}: cannot be opened below ${root}: ${cause instanceof Error ? cause.message : String(cause)}`);
       });
       try {

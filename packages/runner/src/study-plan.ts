@@ -36,6 +36,12 @@ export function trialIdentity({ task: { title: _, ...task }, initName, seed }: P
   return JSON.stringify({ task, init: initName, sha256, seed, data: dataset.hash, adapter: device.info.description || device.info.device });
 }
 
+/** Whether two trials' numbers depend on the same, whatever first weights lay under the initialisation's name. */
+export function isSameButWeights(a: string, b: string): boolean {
+  const [x, y] = [a, b].map((identity) => JSON.stringify({ ...(JSON.parse(identity) as object), sha256: undefined }));
+  return x === y;
+}
+
 /** What is finished under a trial's name, of whatever settings. */
 export async function readResult(store: Store, name: string): Promise<{ readonly identity: string; readonly result: TrialResult } | null> {
   const bytes = await store.read(`trials/${name}.json`);

@@ -16,7 +16,7 @@ import type { Store } from "./store.ts";
 import { chosen, loadDatasets, summaryOf } from "./study-data.ts";
 import { keepKernels } from "./study-kernels.ts";
 import type { StudyOptions } from "./study-options.ts";
-import { plan, type Planned, readResult, trialIdentity } from "./study-plan.ts";
+import { isSameButWeights, plan, type Planned, readResult, trialIdentity } from "./study-plan.ts";
 import { runTrial } from "./study-trial.ts";
 import { TimeLeft } from "./time-left.ts";
 import { Trial, type TrialSpec } from "./trial.ts";
@@ -94,7 +94,9 @@ async function finishedIn(store: Store, planned: readonly Planned[], identity: (
   const others: string[] = [];
   for (const p of planned) {
     const found = await readResult(store, p.name);
-    if (found?.identity === identity(p)) results.set(p.name, found.result);
+    // Weights that are gone can no longer be compared.
+    const same = p.initName in unavailable ? isSameButWeights : Object.is;
+    if (found && same(found.identity, identity(p))) results.set(p.name, found.result);
     else if (found && !(p.initName in unavailable)) others.push(p.name);
   }
   if (others.length > 0 && !replace) {

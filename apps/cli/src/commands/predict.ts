@@ -62,11 +62,11 @@ export async function predict(model: string, names: readonly string[], options: 
     }
     progress.end();
     if (interrupts.exitCode !== undefined) throw new Interrupted(`stopped after ${rows.length} of ${images.length} images; ${masks.size > 0 && rows.length > 0 ? `their masks are in ${options.out}, and --replace begins again` : "nothing was written"}.`, interrupts.exitCode);
-    await write(kept, rows, skipped, options);
     if (skipped.length > 0) {
       tell(`${skipped.length} of ${images.length} images could not be read and ${skipped.length === 1 ? "is" : "are"} not among the results.`);
       process.exitCode = exitCodes.failed;
     }
+    await write(kept, rows, skipped, options);
   } finally {
     progress.end();
     interrupts.release();
@@ -116,7 +116,9 @@ async function write(kept: KeptModel, rows: readonly Predicted[], skipped: reado
     if (path === "-") process.stdout.write(text());
     else if (path !== undefined) await writeText(path, text());
   };
-  await put(csv, () => predictionsCsv(kept.facts.task, rows));
-  await put(json, () => `${predictionsJson(kept, rows, skipped)}\n`);
+  const tables = [[csv, () => predictionsCsv(kept.facts.task, rows)], [json, () => `${predictionsJson(kept, rows, skipped)}\n`]] as const;
+  // Files first: who reads the other may have seen enough and end us.
+  for (const [path, text] of tables) if (path !== "-") await put(path, text);
+  for (const [path, text] of tables) if (path === "-") await put(path, text);
   if (csv === undefined && json === undefined) process.stdout.write(`${predictionsTable(kept.facts.task, rows)}\n`);
 }
