@@ -182,6 +182,15 @@ fn backward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) g
 @group(0) @binding(3) var<storage, read> out: array<stored>;
 @group(0) @binding(10) var<storage, read_write> dresidual: array<stored>;
 
+/** dx, from what the first walk left in dresidual. */
+fn second_walk(column: u32, mean: vec4f, its: Coefficients) {
+  var i = column;
+  for (var n = params.rows; n > 0u; n -= 1u) {
+    dx[i] = narrow(its.a * wide(dresidual[i]) + (its.b * (wide(x[i]) - mean) + its.c));
+    i += params.columns;
+  }
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn backward_residual(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let column = column_of(id, groups);
@@ -204,12 +213,7 @@ fn backward_residual(@builtin(global_invocation_id) id: vec3u, @builtin(num_work
     sum += block_sum;
     product += block_product;
   }
-  let its = coefficients_of(column, sum, product);
-  i = column;
-  for (var n = params.rows; n > 0u; n -= 1u) {
-    dx[i] = narrow(its.a * wide(dresidual[i]) + (its.b * (wide(x[i]) - mean) + its.c));
-    i += columns;
-  }
+  second_walk(column, mean, coefficients_of(column, sum, product));
 }
 
 @group(0) @binding(11) var<storage, read> more: array<stored>;
@@ -240,10 +244,5 @@ fn backward_two_ways(@builtin(global_invocation_id) id: vec3u, @builtin(num_work
     sum += block_sum;
     product += block_product;
   }
-  let its = coefficients_of(column, sum, product);
-  i = column;
-  for (var n = params.rows; n > 0u; n -= 1u) {
-    dx[i] = narrow(its.a * wide(dresidual[i]) + (its.b * (wide(x[i]) - mean) + its.c));
-    i += columns;
-  }
+  second_walk(column, mean, coefficients_of(column, sum, product));
 }
