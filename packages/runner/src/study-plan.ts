@@ -38,8 +38,9 @@ export function trialIdentity({ task: { title: _, ...task }, initName, seed }: P
 
 /** Whether two trials' numbers depend on the same, whatever first weights lay under the initialisation's name. */
 export function isSameButWeights(a: string, b: string): boolean {
-  const [x, y] = [a, b].map((identity) => JSON.stringify({ ...(JSON.parse(identity) as object), sha256: undefined }));
-  return x === y;
+  // As text: what an earlier result says of itself need not be JSON.
+  const withoutWeights = (identity: unknown) => String(identity).replace(/"sha256":"[^"]*",/, "");
+  return withoutWeights(a) === withoutWeights(b);
 }
 
 /** What is finished under a trial's name, of whatever settings. */
