@@ -13,7 +13,7 @@ import { type Compiled, kernelsOf } from "./listing.ts";
 const help = `Usage: npm run isa -- [options] [resnet50 | unet | families]
 
 compile the kernels of a training step for an AMD GPU that need not be there, and show what its compiler makes of them: registers,
-what spills, and how much of the block with most multiply-adds is anything else. It needs Mesa's driver for AMD (on Debian in
+what spills, workgroup memory (LDS), waves that fit a SIMD, and how much of the block with most multiply-adds is anything else. It needs Mesa's driver for AMD (on Debian in
 mesa-vulkan-drivers) and a C compiler; nothing runs. "families" is every family of kernels on ResNet-50's convolutions.
 
 Options:
@@ -67,7 +67,7 @@ export function compiled(wanted: Wanted, gpu: string): { readonly adapter: strin
 }
 
 function table(kernels: readonly Compiled[]): string {
-  const head = ["registers", "spilled", "LDS", "subgroups", "code", "instr.", "hot: fma", "of vector", "LDS", "memory", "all", "kernel"];
+  const head = ["registers", "spilled", "LDS", "waves", "code", "instr.", "hot: fma", "of vector", "LDS", "memory", "all", "kernel"];
   const rows = kernels.map(({ kernel, registers, spilled, sharedBytes, subgroups, codeBytes, instructions, hot }) =>
     [registers, spilled, sharedBytes, subgroups, codeBytes, instructions, ...(hot ? [hot.multiplyAdds, `${Math.round((100 * hot.multiplyAdds) / hot.vector)} %`, hot.shared, hot.memory, hot.all] : ["", "", "", "", ""]), kernel].map(String));
   const widths = head.map((name, i) => Math.max(name.length, ...rows.map((row) => row[i]?.length ?? 0)));
@@ -90,7 +90,13 @@ function run(): void {
     if (!Number.isInteger(value) || value < 1) throw new ConfigError(`--${name} expects a whole number above 0, got "${values[name]}".`);
     return value;
   };
+  try {
+    new RegExp(values.only);
+  } catch (error) {
+    throw new ConfigError(`--only expects a regular expression, got "${values.only}": ${(error as Error).message}.`);
+  }
   const result = compiled({ what, batch: count("batch"), size: count("size"), mixed: values.mixed, native: values.native, only: values.only }, values.gpu);
+  if (result.kernels.length === 0) throw new ConfigError(`none of the kernels of ${what} is called like "${values.only}".`);
   if (values.asm) writeFileSync(values.asm, result.kernels.map(({ kernel, assembly }) => `; ${kernel}\n${assembly}\n`).join("\n"));
   if (values.json) return void process.stdout.write(`${JSON.stringify({ ...result, kernels: result.kernels.map(({ assembly: _, ...rest }) => rest) }, null, 2)}\n`);
   process.stdout.write(`${result.device} ${result.adapter}, ${what}, ${result.dispatches} dispatches, ${result.kernels.length} kernels\n${table(result.kernels)}\n`);

@@ -148,8 +148,9 @@ Examples:
   roentgen profile resnet18 --train --json > before.json
   roentgen profile resnet18 --train --compare before.json --fail-if-slower 10%
 
-Each dispatch's roof is the slowest of three: its operations at the device's measured arithmetic, its bytes at the measured copy
-of that size, an empty dispatch. Timed runs are runs of their own; a plain run is timed beside them.`)
+Each dispatch's roof is the slowest of three: its operations at the device's measured arithmetic, its bytes at the best measured
+copy of as many or more, an empty dispatch; the nearest roof is that one, however far.
+Timed runs are runs of their own; a plain run is timed beside them.`)
     .action(async (model, options) => (await import("./commands/profile.ts")).profileModel(model, options));
 }
 

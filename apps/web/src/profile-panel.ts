@@ -80,7 +80,7 @@ export class ProfilePanel {
       ...facts.map((fact) => element("p", "note", fact)),
       ...(warnings.length > 0 ? [element("ul", "notice", ...warnings.map(({ what, lookAt }) => element("li", "", element("b", "", `${what}.`), ...(lookAt.length > 0 ? [` Look at: ${lookAt.join("; ")}.`] : []))))] : []),
       element("div", "profile-charts", ...charts.map(drawn)),
-      element("p", "note", "Left: kernels by operations for each byte under the measured ceilings. Right: every dispatch by the bytes it moves; dashed: a plain copy. Orange is bound by arithmetic, blue by memory, grey by launches. Point at one for its name."),
+      element("p", "note", "Left: kernels by operations for each byte under the measured ceilings. Right: every dispatch by the bytes it moves; dashed: a plain copy. Orange is nearest to the roof of arithmetic, blue to memory's, grey to a launch's. Point at one for its name."),
       element("h3", "", "Where the time goes"),
       flameOf(flame),
       ...open.map(tableOf),

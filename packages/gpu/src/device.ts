@@ -31,6 +31,8 @@ export interface LaunchOptions<O extends string = string> {
   readonly flops?: number;
   /** Bytes read and written, for the profiler, where the ranges bound say too much (a part is touched) or too little (updated in place). */
   readonly bytes?: number;
+  /** Bytes of what is bound for reading that it does not touch, for the profiler. */
+  readonly unread?: number;
   /** Lets a plan do it later, together with others of the same joiner. */
   readonly joiner?: Joiner;
 }
@@ -172,10 +174,10 @@ export class Device {
     buffers: Readonly<Record<B, Buffer>>,
     params: P,
     grid: Grid,
-    { overrides, flops = 0, bytes, joiner }: LaunchOptions<O> = {},
+    { overrides, flops = 0, bytes, unread, joiner }: LaunchOptions<O> = {},
   ): void {
     const bound = kernel.bindings.map((b) => buffers[b.name as B]);
-    const launch: Dispatch = { kernel, label: `${this.path} ${kernel.name}`.trim(), buffers: bound, params, overrides: (overrides ?? {}) as Record<string, number>, grid, flops, bytes, joiner };
+    const launch: Dispatch = { kernel, label: `${this.path} ${kernel.name}`.trim(), buffers: bound, params, overrides: (overrides ?? {}) as Record<string, number>, grid, flops, bytes, unread, joiner };
     checkGrid(launch.label, grid);
     if (this.#recording) this.#recording.dispatches.push(launch);
     else {

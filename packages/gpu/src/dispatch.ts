@@ -28,6 +28,8 @@ export interface Dispatch {
   readonly flops: number;
   /** Bytes read and written, where the op knows better than the sizes of what is bound. */
   readonly bytes?: number | undefined;
+  /** Bytes of what is bound for reading that it does not touch. */
+  readonly unread?: number | undefined;
   /** Where it may wait for others to be done together with. */
   readonly joiner?: Joiner | undefined;
 }

@@ -130,9 +130,9 @@ export class Plan<T = unknown> {
     for (const [i, data] of inputs.entries()) if (this.inputs[i]) this.#device.write(this.inputs[i], data);
   }
 
-  /** Whether dispatch i begins with copies of what it reads as images. */
-  copiesBefore(i: number): boolean {
-    return this.#images.operands[i]?.some(({ copied }) => copied) ?? false;
+  /** Bytes of what dispatch i reads as images that are copied into textures before it. */
+  copiedBefore(i: number): number {
+    return (this.#images.operands[i] ?? []).reduce((sum, { copied, buffer }) => sum + (copied ? buffer.bytes : 0), 0);
   }
 
   /** Encodes dispatches [from, to) into commands that somebody else submits: the profiler and the debug replay do. */

@@ -29,6 +29,8 @@ export interface DispatchTiming {
   readonly bytes: number;
   /** The same with what may be updated in place counted twice; equal to `bytes` where the op says. */
   readonly mostBytes: number;
+  /** Of what it reads as images, copied into textures before it: the time is in its own, the bytes are not. */
+  readonly copiedBytes: number;
   /** WGSL extensions its kernel enables, such as f16. */
   readonly requires: readonly string[];
   readonly gflopPerSecond: number;
@@ -91,7 +93,7 @@ export async function profile(device: Device, plan: Plan, options: TimingOptions
     return {
       label: d.label, kernel: d.kernel.name, grid: d.grid, samplesMs: times, timeMs, leastMs: Math.min(...times), mostMs: Math.max(...times), startMs,
       encodeStartMs: encoded.starts[i] ?? 0, encodeMs: encoded.times[i] ?? 0, inARow: timing.counts[i] ?? 1,
-      flops: d.flops, bytes, mostBytes, requires: d.kernel.requires, gflopPerSecond: perSecond(d.flops), gigabytesPerSecond: perSecond(bytes),
+      flops: d.flops, bytes, mostBytes, copiedBytes: plan.copiedBefore(i), requires: d.kernel.requires, gflopPerSecond: perSecond(d.flops), gigabytesPerSecond: perSecond(bytes),
     };
   });
   const walls = plainRuns.map((r) => r.wallMs);

@@ -108,7 +108,7 @@ export async function timePlan(device: Device, plan: Plan, { inputs = [], repeat
 /** Copies of what is read as an image end passes, so that one pass cannot be timed from inside. */
 function methodOf({ features }: GPUDevice, plan: Plan): TimingMethod {
   if (!features.has("timestamp-query")) return "wall";
-  return features.has(insidePasses) && !plan.dispatches.some((_, i) => plan.copiesBefore(i)) ? "inside-pass" : "pass";
+  return features.has(insidePasses) && !plan.dispatches.some((_, i) => plan.copiedBefore(i) > 0) ? "inside-pass" : "pass";
 }
 
 /** Lengthens rows that took less than `target` milliseconds. Returns what each row should take now; null if none can be lengthened. */
@@ -225,7 +225,7 @@ class Rows {
   /** Copies before a dispatch are part of its time: they end passes, so that its timestamps are those of empty passes around it all. */
   #repeat(encoder: GPUCommandEncoder, i: number, count: number, timestampWrites?: GPUComputePassTimestampWrites): void {
     const { querySet, beginningOfPassWriteIndex, endOfPassWriteIndex } = timestampWrites ?? {};
-    const around = querySet !== undefined && this.#plan.copiesBefore(i);
+    const around = querySet !== undefined && this.#plan.copiedBefore(i) > 0;
     if (around) encoder.beginComputePass({ timestampWrites: { querySet, beginningOfPassWriteIndex } }).end();
     const commands = new Commands(encoder, around ? undefined : timestampWrites);
     for (let n = 0; n < count; n++) this.#plan.encode(commands, undefined, i, i + 1);

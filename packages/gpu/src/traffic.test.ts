@@ -22,6 +22,16 @@ it("counts what may be updated in place once at least and twice at most, and bel
   expect(trafficOf({ buffers: [whole, other], bytes: 300 }, [other])).toEqual({ bytes: 300, mostBytes: 300 });
 });
 
+it("leaves out what an op says it does not read", () => {
+  expect(trafficOf({ buffers: [whole, other], unread: 4000 }, [other])).toEqual({ bytes: 196, mostBytes: 296 });
+});
+
+it("takes a part for filled where it was, not where another part was", () => {
+  const launch = (y: Buffer) => ({ kernel: relu.forward, buffers: [other, y] });
+  const dispatches = [launch(part(0, 256)), launch(part(256, 256)), launch(part(128, 256)), launch(part(512, 256)), launch(part(512, 128))];
+  expect(carriedInto(dispatches, [], new Set()).map((carried) => carried.length)).toEqual([0, 0, 1, 0, 1]);
+});
+
 it("knows a first write from an update of what was there: inputs, earlier writes, persistent memory", () => {
   const kernel = relu.forward; // reads x, writes y
   const [input, h, weight] = [new Buffer("input", 64), new Buffer("h", 64), Buffer.external("weight", 64)];

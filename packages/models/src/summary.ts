@@ -2,7 +2,7 @@
 
 import { format } from "@roentgen/core";
 import { nullDevice } from "@roentgen/gpu";
-import { materialize, type Module } from "@roentgen/nn";
+import { materialize, type Module, type Parameter } from "@roentgen/nn";
 import { record, type Tensor } from "@roentgen/tensor";
 
 export interface SummaryRow {
@@ -31,11 +31,11 @@ export function summarise(model: Module & { forward(x: Tensor): Tensor }, { size
   const device = nullDevice();
   materialize(model, device, { seed: 0 });
   model.eval();
-  const ops: { path: string; op: string; output: string; byDefinition: number | null }[] = [];
+  const ops: { path: string; op: string; output: string; inputs: readonly Tensor[]; byDefinition: number | null }[] = [];
   const step = record(device, "summary", (x) => {
     x.trainable = true;
     const y = model.forward(x);
-    for (const made of tape(y)) if (made.node) ops.push({ path: made.node.path, op: made.node.op, output: format(made.dtype, made.shape), byDefinition: multiplyAddsOf(made) });
+    for (const made of tape(y)) if (made.node) ops.push({ path: made.node.path, op: made.node.op, output: format(made.dtype, made.shape), inputs: made.node.inputs, byDefinition: multiplyAddsOf(made) });
     return y;
   }, [{ dtype: "f32", shape: [batch, size, size, 3] }]);
 
@@ -45,11 +45,12 @@ export function summarise(model: Module & { forward(x: Tensor): Tensor }, { size
     if (/\.forward|conv2d|matmul|linear/.test(d.kernel.name)) flops.set(path, (flops.get(path) ?? 0) + d.flops);
   }
   const all = [...model.parameters()];
-  const counted = new Set<string>();
-  const rows = ops.map(({ path, op, output, byDefinition }): SummaryRow => {
+  const counted = new Set<Parameter>();
+  const rows = ops.map(({ path, op, output, inputs, byDefinition }): SummaryRow => {
     const [module = ""] = path.split(" ");
-    const own = counted.has(module) ? [] : all.filter((p) => p.kind === "weight" && p.path.slice(0, p.path.lastIndexOf(".")) === module);
-    counted.add(module);
+    // Where they are first used.
+    const own = all.filter((p) => p.kind === "weight" && !counted.has(p) && inputs.includes(p.tensor));
+    for (const parameter of own) counted.add(parameter);
     const isProduct = /^(conv|linear|matmul)/.test(op);
     return {
       name: path.includes(" ") ? module : "", op, output,

@@ -41,7 +41,7 @@ export class Pass<M extends Module & { forward(x: Tensor): Tensor }> {
   forward(x: Tensor): Tensor {
     const { device } = x;
     const k = twinFor(device, "f16", { f32, half, packed }).toHalfAt;
-    for (const { from, to, table, rows } of this.#copies) device.dispatch(k, { x: from, half: to, table }, { n: rows }, grid(rows));
+    for (const { from, to, table, rows } of this.#copies) device.dispatch(k, { x: from, half: to, table }, { n: rows }, grid(rows), { unread: Math.max(0, from.bytes - 2 * to.bytes) });
     const y = this.model.forward(x);
     return y.dtype === "f16" ? cast(y, "f32") : y;
   }

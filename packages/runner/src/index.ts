@@ -7,7 +7,7 @@ export { maskOf, type NamedImage, predictedClasses, type Prediction, Predictor, 
 export { type PredictedRow, predictionsCsv } from "./prediction-table.ts";
 export type { PredictedImage, Predictions } from "./predictions.ts";
 export { chromeTrace, type Trace, type TraceEvent } from "./profile/chrome-trace.ts";
-export { type Change, type ComparableProfile, compareProfiles, type Comparison, regressions } from "./profile/compare.ts";
+export { type Change, type ComparableProfile, compareProfiles, type Comparison, incomparable, regressions, type Slowdown } from "./profile/compare.ts";
 export { flame, type FlameBox } from "./profile/flame.ts";
 export type { Bound, Group, JudgedDispatch } from "./profile/judge.ts";
 export { memoryText } from "./profile/memory-timeline.ts";

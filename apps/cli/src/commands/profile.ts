@@ -1,11 +1,11 @@
-import { access, constants, readFile, stat } from "node:fs/promises";
+import { access, constants, readFile, realpath, stat } from "node:fs/promises";
 import { availableParallelism, loadavg, platform } from "node:os";
-import { dirname, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { ConfigError } from "@roentgen/core";
 import { writeText } from "@roentgen/core/node";
 import { openDevice } from "@roentgen/gpu/node";
 import {
-  adapterName, ceilingText, choiceText, chromeTrace, compareProfiles, type Comparison, comparisonTables, type KnownTuning, loadText, memoryText, methodText, mostProfileBytes, parseProfile, profileHtml, type ProfileProgress, type ProfileReport, profileTables, profileWorkload, regressions, type Table, titleOf, togglesText, type Workload,
+  adapterName, ceilingText, choiceText, chromeTrace, compareProfiles, type Comparison, comparisonTables, incomparable, type KnownTuning, loadText, memoryText, methodText, mostProfileBytes, parseProfile, profileHtml, type ProfileProgress, type ProfileReport, profileTables, profileWorkload, regressions, type Table, titleOf, togglesText, type Workload,
 } from "@roentgen/runner";
 import { tuningIdentity, winnersOf } from "@roentgen/tensor";
 import { exitCodes } from "../failure.ts";
@@ -40,12 +40,11 @@ export async function profileModel(model: string, options: ProfileOptions): Prom
   // Read first: who mistyped a name should not wait for a measurement.
   const before = options.compare === undefined ? null : parseProfile(await readBounded(options.compare), options.compare);
   const workload: Workload = { model, train, batch, size, precision };
-  if (before && failIfSlower !== undefined && titleOf(before.workload) !== titleOf(workload)) {
-    throw new ConfigError(`--fail-if-slower compares equal work: ${options.compare} is of ${titleOf(before.workload)}, this would be of ${titleOf(workload)}. Profile the same, or leave --fail-if-slower out.`);
-  }
   const device = await openDevice({ adapter: options.adapter, native: options.native });
   const progress = progressLine(process.stderr);
   try {
+    const reason = before && failIfSlower !== undefined ? incomparable(before, { workload, adapter: device.info }) : null;
+    if (reason) throw new ConfigError(`--fail-if-slower compares like with like: ${options.compare} ${reason}. Profile the same, or leave --fail-if-slower out.`);
     const tuning = await tuningOf(tuningIdentity(device.info));
     const report = await profileWorkload(device, workload, { roentgen: version, runtime: `Node ${process.version}`, repeats, tuning, ...(machine ? { machine } : {}), onProgress: (stage, done, total) => progress.show(stages[stage], done, total) });
     progress.end();
@@ -72,19 +71,29 @@ const machine = platform() === "win32" ? undefined : { cores: availableParalleli
 
 /** Throws ConfigError for files that could not be written, or would overwrite each other: before a measurement that they would lose. */
 async function checkOutputs({ html, trace, compare }: Pick<ProfileOptions, "html" | "trace" | "compare">): Promise<void> {
-  const taken = new Map<string, string>(compare === undefined ? [] : [[resolve(compare), "--compare"]]);
+  const taken = new Map<string, string>(compare === undefined ? [] : [[await fileNamed(compare), "--compare"]]);
   for (const [option, path] of [["--html", html], ["--trace", trace]] as const) {
     if (path === undefined) continue;
-    const other = taken.get(resolve(path));
+    if (path === "") throw new ConfigError(`${option} names no file.`);
+    const file = await fileNamed(path);
+    const other = taken.get(file);
     if (other !== undefined) throw new ConfigError(`${other} and ${option} name the same file, ${path}. Give each its own.`);
-    taken.set(resolve(path), option);
-    if ((await stat(path).catch(() => null))?.isDirectory()) throw new ConfigError(`${option} ${path}: that is a folder. Name a file in it.`);
-    const folder = dirname(resolve(path));
+    taken.set(file, option);
+    const there = await stat(file).catch(() => null);
+    if (there?.isDirectory()) throw new ConfigError(`${option} ${path}: that is a folder. Name a file in it.`);
+    if (there?.isFile() === false) throw new ConfigError(`${option} ${path}: that is no ordinary file. Name one; --json writes to standard output.`);
+    const folder = dirname(file);
     if (!(await stat(folder).catch(() => null))?.isDirectory()) throw new ConfigError(`${option} ${path}: there is no folder ${folder}. Make it, or name another.`);
     await access(folder, constants.W_OK).catch((error: Error) => {
       throw new ConfigError(`${option} ${path}: ${folder} cannot be written to (${error.message}). Name another folder.`);
     });
   }
+}
+
+/** What a name stands for, links followed as writing follows them. */
+async function fileNamed(path: string): Promise<string> {
+  const full = resolve(path);
+  return realpath(full).catch(async () => join(await realpath(dirname(full)).catch(() => dirname(full)), basename(full)));
 }
 
 async function readBounded(path: string): Promise<string> {
@@ -97,6 +106,8 @@ async function readBounded(path: string): Promise<string> {
 }
 
 function failOnRegressions(comparison: Comparison, limit: number): void {
+  const { compute, memory } = comparison.slowdown;
+  if (Math.max(compute, memory) > 1) process.stderr.write(`the machine is slower than it was, ${compute.toFixed(2)} times in arithmetic and ${memory.toFixed(2)} in copies; what that explains is not counted\n`);
   const slower = regressions(comparison, limit);
   for (const { name, beforeMs, afterMs, ratio } of slower) process.stderr.write(`slower: ${name} took ${beforeMs?.toFixed(3)} ms, now ${afterMs?.toFixed(3)} ms, ${ratio?.toFixed(2)} times as long\n`);
   if (slower.length > 0) process.exitCode = exitCodes.failed;

@@ -9,11 +9,20 @@ const [ts, end] = [(e: TraceEvent): number => e.ts ?? NaN, (e: TraceEvent): numb
 describe("a trace", () => {
   it("has the fields that the format asks for", () => {
     for (const event of traceEvents) {
-      expect(event).toMatchObject({ name: expect.stringMatching(/./), ph: expect.stringMatching(/^[XCM]$/), pid: expect.any(Number), tid: expect.any(Number), args: expect.any(Object) });
+      expect(event).toMatchObject({ name: expect.stringMatching(/./), ph: expect.stringMatching(/^[XCMsf]$/), pid: expect.any(Number), tid: expect.any(Number), args: expect.any(Object) });
       if (event.ph !== "M") expect(event.ts).toBeGreaterThanOrEqual(0);
       if (event.ph === "X") expect(event.dur).toBeGreaterThanOrEqual(0);
     }
     expect(JSON.parse(JSON.stringify(chromeTrace(report())))).toEqual(chromeTrace(report()));
+  });
+
+  it("leads from where the host encoded a dispatch to where the device ran it", () => {
+    const within = (slice: TraceEvent | undefined, at: TraceEvent | undefined) => ts(at as TraceEvent) >= ts(slice as TraceEvent) && ts(at as TraceEvent) <= end(slice as TraceEvent);
+    for (const [i, { label }] of dispatches.entries()) {
+      const [from, to] = ["s", "f"].map((ph) => traceEvents.find((e) => e.ph === ph && e.id === i));
+      const [encoded, ran] = [1, 2].map((pid) => slices(pid).find((e) => e.name === label && e.args.dispatch === i));
+      expect([within(encoded, from), within(ran, to), from?.pid, to?.pid, to?.bp], label).toEqual([true, true, 1, 2, "e"]);
+    }
   });
 
   it.each([[1], [2]])("is in order, and slices of track %d lie inside each other or apart", (pid) => {
@@ -43,7 +52,7 @@ describe("a trace", () => {
       ["layer", "optimizer"], ["optimizer.adam", dispatches[6]?.label],
     ]);
     // Two milliseconds, begun when the submit ended: 0.02 ms of encoding and 0.03 of submitting.
-    expect(slices(2)[2]).toMatchObject({ ts: 50, dur: 2000, args: { bound: "compute", "of roof": 0.5 } });
+    expect(slices(2)[2]).toMatchObject({ ts: 50, dur: 2000, args: { "nearest roof": "compute", "of roof": 0.5 } });
   });
 
   it("counts the bytes alive at each dispatch", () => {

@@ -7,8 +7,12 @@ import { adapterName, type ProfileReport, titleOf } from "./profile-report.ts";
 export interface TraceEvent {
   readonly name: string;
   readonly cat?: string;
-  /** X a slice, C a counter, M a name of a track. */
-  readonly ph: "X" | "C" | "M";
+  /** X a slice, C a counter, M a name of a track, s and f the ends of an arrow between slices. */
+  readonly ph: "X" | "C" | "M" | "s" | "f";
+  /** Of an arrow: the dispatch's place in the plan. */
+  readonly id?: number;
+  /** The arrow ends in the slice around it. */
+  readonly bp?: "e";
   readonly pid: number;
   readonly tid: number;
   /** Microseconds. */
@@ -37,10 +41,14 @@ export function chromeTrace(report: ProfileReport): Trace {
       named("process_name", "CPU", host), named("thread_name", "encode", host),
       named("process_name", `GPU: ${adapterName(adapter)}`, device), named("thread_name", `plan ${report.plan}`, device),
       slice("encode", host, 0, encodeMs, { note: "with the clock read around each dispatch", "encode of a plain run, ms": plain.encodeMs }),
-      ...dispatches.map((d) => slice(d.label, host, d.encodeStartMs, d.encodeMs, { kernel: d.kernel })),
+      ...dispatches.map((d, i) => slice(d.label, host, d.encodeStartMs, d.encodeMs, { kernel: d.kernel, dispatch: i })),
       slice("submit", host, encodeMs, plain.submitMs, {}),
-      ...nested(dispatches.map((d) => ({ ...d, at: deviceMs + d.startMs }))),
-      ...dispatches.map((d, i): TraceEvent => ({ name: "live bytes", ph: "C", ...device, ts: micro(deviceMs + d.startMs), args: { bytes: live[i] ?? 0 } })),
+      ...nested(dispatches.map((d, place) => ({ ...d, place, at: deviceMs + d.startMs }))),
+      ...dispatches.flatMap((d, id): TraceEvent[] => [
+        { name: "dispatch", cat: "dispatch", ph: "s", id, ...host, ts: micro(d.encodeStartMs), args: {} },
+        { name: "dispatch", cat: "dispatch", ph: "f", bp: "e", id, ...device, ts: micro(deviceMs + d.startMs), args: {} },
+      ]),
+      ...dispatches.map((d, i): TraceEvent => ({ name: "live bytes of the plan", ph: "C", ...device, ts: micro(deviceMs + d.startMs), args: { bytes: live[i] ?? 0 } })),
     ],
     displayTimeUnit: "ms",
     otherData: { roentgen: report.roentgen, work: titleOf(report.workload), plan: report.plan, toggles: adapter.toggles.join(" "), method: report.method, repeats: report.repeats, totalMs: report.totalMs },
@@ -57,7 +65,7 @@ function slice(name: string, { pid, tid }: { pid: number; tid: number }, atMs: n
 
 const named = (name: string, value: string, { pid, tid }: { pid: number; tid: number }): TraceEvent => ({ name, ph: "M", pid, tid, args: { name: value } });
 
-type Placed = ProfileReport["dispatches"][number] & { readonly at: number };
+type Placed = ProfileReport["dispatches"][number] & { readonly at: number; readonly place: number };
 
 /** Phases around layers around dispatches, parents before what they hold. */
 function nested(dispatches: readonly Placed[]): TraceEvent[] {
@@ -71,7 +79,7 @@ function nested(dispatches: readonly Placed[]): TraceEvent[] {
     ...runsOf(phase, (d) => d.layer).flatMap((layer) => [
       span(layer[0]?.layer ?? "", "layer", layer),
       ...layer.map((d) => slice(d.label, device, d.at, d.timeMs, {
-        kernel: d.kernel, grid: d.grid.join("x"), bound: d.bound, "of roof": d.ofRoof, "GFLOP/s": d.gflopPerSecond, "GB/s": d.gigabytesPerSecond, flops: d.flops, bytes: d.bytes, leastMs: d.leastMs, mostMs: d.mostMs,
+        kernel: d.kernel, dispatch: d.place, grid: d.grid.join("x"), "nearest roof": d.bound, "of roof": d.ofRoof, "GFLOP/s": d.gflopPerSecond, "GB/s": d.gigabytesPerSecond, flops: d.flops, bytes: d.bytes, "bytes copied into textures before": d.copiedBytes, leastMs: d.leastMs, mostMs: d.mostMs,
       }, d.kernel)),
     ]),
   ]);

@@ -15,13 +15,13 @@ describe("two profiles", () => {
 
   it("differ by kernel and by layer, the greatest change first", () => {
     expect(comparison.kernels.slice(0, 3)).toEqual([
-      { name: "conv2d.lanes.forward", beforeMs: 2, afterMs: null, ratio: null, clearlySlower: false, dispatches: [1, 0] },
-      { name: "winograd.forward", beforeMs: null, afterMs: 1, ratio: null, clearlySlower: false, dispatches: [0, 1] },
-      { name: "batch-norm.normalise", beforeMs: 1, afterMs: 1.5, ratio: 1.5, clearlySlower: true, dispatches: [1, 1] },
+      { name: "conv2d.lanes.forward", beforeMs: 2, afterMs: null, ratio: null, clearlySlower: false, expected: 1, dispatches: [1, 0] },
+      { name: "winograd.forward", beforeMs: null, afterMs: 1, ratio: null, clearlySlower: false, expected: 1, dispatches: [0, 1] },
+      { name: "batch-norm.normalise", beforeMs: 1, afterMs: 1.5, ratio: 1.5, clearlySlower: true, expected: 1, dispatches: [1, 1] },
     ]);
     expect(comparison.layers.slice(0, 2)).toEqual([
-      { name: "layer1.0.conv1", beforeMs: 2, afterMs: 1, ratio: 0.5, clearlySlower: false, dispatches: [1, 1] },
-      { name: "layer1.0.bn1", beforeMs: 1, afterMs: 1.5, ratio: 1.5, clearlySlower: true, dispatches: [1, 1] },
+      { name: "layer1.0.conv1", beforeMs: 2, afterMs: 1, ratio: 0.5, clearlySlower: false, expected: 1, dispatches: [1, 1] },
+      { name: "layer1.0.bn1", beforeMs: 1, afterMs: 1.5, ratio: 1.5, clearlySlower: true, expected: 1, dispatches: [1, 1] },
     ]);
     expect(comparison.total).toMatchObject({ beforeMs: 13, afterMs: 12.5, dispatches: [7, 7] });
     expect(comparison.differences).toEqual([]);
@@ -71,7 +71,14 @@ describe("two profiles", () => {
   it("do not fail on what a slower machine explains", () => {
     const twice = report({ ...taking(26), dispatches: dispatches.map((d) => sampled(d, 2 * d.timeMs)) });
     expect(regressions(compareProfiles(before, twice), 0.1).map((c) => c.name)).toContain("dispatches");
-    expect(regressions(compareProfiles(before, { ...twice, ceilings: { ...twice.ceilings, gflopPerSecond: 50 } }), 0.1)).toEqual([]);
+    const slowedTo = (share: { compute?: number; memory?: number }) => {
+      const { compute = 1, memory = 1 } = share;
+      return regressions(compareProfiles(before, { ...twice, ceilings: { ...twice.ceilings, gflopPerSecond: compute * twice.ceilings.gflopPerSecond, gigabytesPerSecond: memory * twice.ceilings.gigabytesPerSecond } }), 0.1).map((c) => c.name);
+    };
+    expect(slowedTo({ compute: 0.5, memory: 0.5 })).toEqual([]);
+    // Slower copies do not excuse arithmetic, nor the other way round.
+    expect(slowedTo({ memory: 0.1 })).toContain("layer1.0.conv1");
+    expect(slowedTo({ compute: 0.1 }).length).toBeGreaterThan(0);
     expect(regressions(compareProfiles(before, { ...twice, ceilings: { ...twice.ceilings, gflopPerSecond: 90 } }), 0.1).map((c) => c.name)).toContain("dispatches");
   });
 

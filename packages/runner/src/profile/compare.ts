@@ -1,7 +1,8 @@
 // Two profiles of the same work, before and after a change: by kernel, by op and by layer, and which dispatches came and went.
 
+import type { Bound } from "./judge.ts";
 import type { KernelChoice, ProfileReport } from "./profile-report.ts";
-import { adapterName, choiceText, titleOf } from "./profile-report.ts";
+import { adapterName, choiceText, titleOf, togglesText } from "./profile-report.ts";
 
 /** What of a profile a comparison needs: all that is read of an old file. */
 export interface ComparableProfile {
@@ -31,6 +32,7 @@ interface ComparedGroup extends Spread {
   readonly name: string;
   readonly timeMs: number;
   readonly dispatches: number;
+  readonly bound?: Bound | undefined;
 }
 
 /** Times are null where there is nothing of that name. */
@@ -42,14 +44,16 @@ export interface Change {
   readonly ratio: number | null;
   /** Whether every repeat after took longer than every repeat before. */
   readonly clearlySlower: boolean;
+  /** How many times slower the machine by itself made it, by the ceiling that it is nearest to. */
+  readonly expected: number;
   readonly dispatches: readonly [before: number, after: number];
 }
 
 export interface Comparison {
   /** Why the two may not be comparable, in words. */
   readonly differences: readonly string[];
-  /** How many times slower the machine itself was after, by its ceilings; 1 where they are within a quarter. */
-  readonly machineSlower: number;
+  /** How many times slower the machine itself was after, in arithmetic and in copies; 1 where its ceilings are within a quarter. */
+  readonly slowdown: Slowdown;
   readonly total: Change;
   /** A plain run, timed by the host. */
   readonly wall: Change;
@@ -61,16 +65,29 @@ export interface Comparison {
   readonly vanished: readonly ComparedGroup[];
 }
 
+/** Of the machine itself. */
+export interface Slowdown {
+  readonly compute: number;
+  readonly memory: number;
+}
+
 export function compareProfiles(before: ComparableProfile, after: ComparableProfile): Comparison {
+  const [compute = 1, memory = 1] = speedsOf(before, after).map(({ ratio }) => (ratio < slow ? 1 / ratio : 1));
+  const slowdown = { compute, memory };
+  const known = (bound: Bound | undefined) => (bound === "compute" ? compute : bound === "memory" ? memory : Math.max(compute, memory));
+  const changes = (of: "kernels" | "ops" | "layers") => changesOf(before[of], after[of], known);
+  // The whole is as slow as its layers make it.
+  const layersMs = after.layers.reduce((sum, { timeMs }) => sum + timeMs, 0);
+  const expected = layersMs > 0 ? after.layers.reduce((sum, { timeMs, bound }) => sum + timeMs * known(bound), 0) / layersMs : known(undefined);
   const counts = (from: ComparableProfile, to: ComparableProfile) => missingFrom(from.dispatches, to.dispatches);
   return {
     differences: differencesOf(before, after),
-    machineSlower: Math.max(1, ...speedsOf(before, after).filter(({ ratio }) => ratio < slow).map(({ ratio }) => 1 / ratio)),
-    total: change("dispatches", wholeOf(before), wholeOf(after)),
-    wall: change("plain run", { ...before.plain, timeMs: before.plain.wallMs, dispatches: before.dispatches.length }, { ...after.plain, timeMs: after.plain.wallMs, dispatches: after.dispatches.length }),
-    kernels: changes(before.kernels, after.kernels),
-    ops: changes(before.ops, after.ops),
-    layers: changes(before.layers, after.layers),
+    slowdown,
+    total: change("dispatches", wholeOf(before), wholeOf(after), expected),
+    wall: change("plain run", { ...before.plain, timeMs: before.plain.wallMs, dispatches: before.dispatches.length }, { ...after.plain, timeMs: after.plain.wallMs, dispatches: after.dispatches.length }, expected),
+    kernels: changes("kernels"),
+    ops: changes("ops"),
+    layers: changes("layers"),
     appeared: counts(after, before),
     vanished: counts(before, after),
   };
@@ -81,28 +98,39 @@ const weightyShare = 0.05;
 
 /**
  * What became slower by more than `limit` (0.1 is 10 %): the whole, a plain run, and layers that held at least 5 % of it. Kernels come and
- * go with shapes, layers stay. Counted only where no repeat after was as fast as one before, and beyond what made the whole machine slower.
+ * go with shapes, layers stay. Counted only where no repeat after was as fast as one before, and beyond what the machine by itself explains.
  */
-export const regressions = ({ total, wall, layers, machineSlower }: Pick<Comparison, "total" | "wall" | "layers" | "machineSlower">, limit: number): Change[] =>
-  [total, wall, ...layers.filter((layer) => (layer.beforeMs ?? 0) >= weightyShare * (total.beforeMs ?? 0))].filter(({ ratio, clearlySlower }) => ratio !== null && clearlySlower && ratio > (1 + limit) * machineSlower);
+export const regressions = ({ total, wall, layers }: Pick<Comparison, "total" | "wall" | "layers">, limit: number): Change[] =>
+  [total, wall, ...layers.filter((layer) => (layer.beforeMs ?? 0) >= weightyShare * (total.beforeMs ?? 0))].filter(({ ratio, clearlySlower, expected }) => ratio !== null && clearlySlower && ratio > (1 + limit) * expected);
 
 const wholeOf = ({ totalMs, leastMs, mostMs, dispatches }: ComparableProfile): Omit<ComparedGroup, "name"> => ({ timeMs: totalMs, leastMs, mostMs, dispatches: dispatches.length });
 
-function change(name: string, before: Omit<ComparedGroup, "name"> | undefined, after: Omit<ComparedGroup, "name"> | undefined): Change {
+function change(name: string, before: Omit<ComparedGroup, "name"> | undefined, after: Omit<ComparedGroup, "name"> | undefined, expected: number): Change {
   const [beforeMs, afterMs] = [before?.timeMs ?? null, after?.timeMs ?? null];
   return {
     name, beforeMs, afterMs, ratio: beforeMs !== null && afterMs !== null && beforeMs > 0 ? afterMs / beforeMs : null,
     clearlySlower: before !== undefined && after !== undefined && (after.leastMs ?? after.timeMs) > (before.mostMs ?? before.timeMs),
+    expected,
     dispatches: [before?.dispatches ?? 0, after?.dispatches ?? 0],
   };
 }
 
 /** By name, the greatest difference first. */
-function changes(before: readonly ComparedGroup[], after: readonly ComparedGroup[]): Change[] {
+function changesOf(before: readonly ComparedGroup[], after: readonly ComparedGroup[], known: (bound: Bound | undefined) => number): Change[] {
   const [old, now] = [before, after].map((groups) => new Map(groups.map((g) => [g.name, g])));
   const names = new Set([...before, ...after].map((g) => g.name));
   const moved = ({ beforeMs, afterMs }: Change) => Math.abs((afterMs ?? 0) - (beforeMs ?? 0));
-  return [...names].map((name) => change(name, old?.get(name), now?.get(name))).sort((a, b) => moved(b) - moved(a));
+  return [...names].map((name) => change(name, old?.get(name), now?.get(name), known(now?.get(name)?.bound))).sort((a, b) => moved(b) - moved(a));
+}
+
+/** Why times of two profiles say nothing of each other: other work, another device, other checks; null where they do. */
+export function incomparable(before: Pick<ComparableProfile, "workload" | "adapter">, now: Pick<ProfileReport, "workload" | "adapter">): string | null {
+  for (const [is, a, b] of [
+    ["of", titleOf(before.workload), titleOf(now.workload)],
+    ["from", adapterName(before.adapter), adapterName(now.adapter)],
+    ["with toggles", togglesText(before.adapter), togglesText(now.adapter)],
+  ] as const) if (a !== b) return `is ${is} ${a}, this would be ${is} ${b}`;
+  return null;
 }
 
 /** Labels of `these` that occur more often than among `those`, longest time first. */

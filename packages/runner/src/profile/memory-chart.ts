@@ -35,7 +35,7 @@ function liveChart(live: readonly number[], { slots, beside }: Sums, memory: Pro
   const peak = Math.max(...live);
   const at = live.indexOf(peak);
   const isLate = at > live.length / 2;
-  return chart(`Live bytes over ${live.length} dispatches: ${readableBytes(memory.peakLiveBytes)} at the peak, at dispatch ${at}; ${readableBytes(slots)} held in slots, ${readableBytes(beside)} in images and parameters.`, {
+  return chart(`Live bytes over ${live.length} dispatches: ${readableBytes(memory.peakLiveBytes)} at the peak, at dispatch ${at}; ${readableBytes(slots)} held in slots, ${readableBytes(beside)} in textures and uniforms.`, {
     ...frame, height: 190, y: { label: "MiB", grid: true, labelArrow: "none", domain: [0, 1.12 * all] },
     marks: [
       areaY(steps, { x: "at", y1: 0, y2: "bytes", fill: colourOf(1), fillOpacity: 0.45, stroke: colourOf(1), strokeWidth: 1 }),

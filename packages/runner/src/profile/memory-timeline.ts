@@ -35,7 +35,7 @@ export function memoryText({ memory }: Pick<ProfileReport, "memory">): string {
   const { slots, beside, persistent } = memorySums(memory);
   const largest = [...memory.tenants].sort((a, b) => b.bytes - a.bytes).slice(0, 3).map(({ label, bytes }) => `${label} ${readableBytes(bytes)}`);
   return [
-    `${readableBytes(memory.peakLiveBytes)} live at the peak, ${memory.slots.length} slots of ${readableBytes(slots)}, images and parameters ${readableBytes(beside)}, beside the plan ${readableBytes(persistent)}`,
+    `${readableBytes(memory.peakLiveBytes)} live at the peak, ${memory.slots.length} slots of ${readableBytes(slots)}, textures and uniforms ${readableBytes(beside)}, weights and other state ${readableBytes(persistent)}: ${readableBytes(slots + beside + persistent)} in all`,
     ...(largest.length > 0 ? [`largest: ${largest.join(", ")}`] : []),
   ].join("; ");
 }

@@ -6,7 +6,7 @@ import { memoryBoxes, memoryRows, memorySums, memoryText } from "./memory-timeli
 import { ceilings, profile, report } from "./profile.fixture.ts";
 import { profileHtml } from "./profile-html.ts";
 import { methodText } from "./profile-report.ts";
-import { decades, rooflineEdges, rooflinePoints } from "./roofline.ts";
+import { decades, rooflineEdges, rooflinePoints, tick } from "./roofline.ts";
 import { profileTables } from "./tables.ts";
 
 describe("a roofline", () => {
@@ -66,7 +66,7 @@ describe("memory", () => {
 
   it("is summed as it is: slots, what is beside them, what outlives the plan", () => {
     expect(memorySums(profile.memory)).toEqual({ slots: 5 * mebi, beside: mebi, persistent: mebi });
-    expect(memoryText(report())).toBe("5.0 MiB live at the peak, 2 slots of 5.0 MiB, images and parameters 1.0 MiB, beside the plan 1.0 MiB; largest: layer1.0.conv1 y 3.0 MiB, train input 0 2.0 MiB, layer1.0.bn1 y 1.0 MiB");
+    expect(memoryText(report())).toBe("5.0 MiB live at the peak, 2 slots of 5.0 MiB, textures and uniforms 1.0 MiB, weights and other state 1.0 MiB: 7.0 MiB in all; largest: layer1.0.conv1 y 3.0 MiB, train input 0 2.0 MiB, layer1.0.bn1 y 1.0 MiB");
   });
 });
 
@@ -87,8 +87,8 @@ it("tables keep the slowest and say how many there are", () => {
   const tables = profileTables(report(), 2);
   expect(tables.map((t) => t.title)).toEqual(["By phase", "By op", "By kernel", "By layer (2 of 6, slowest first)", "By dispatch (2 of 7, slowest first)"]);
   expect(tables[4]?.rows).toEqual([
-    ["fc linear matmul.forward", "512x2x1", "4.000", "4.000 to 4.000", "30.8 %", "40.0", "1.00", "10.0", "0.3", "10.0 %", "compute"],
-    ["optimizer optimizer.adam", "512x2x1", "3.000", "3.000 to 3.000", "23.1 %", "1.0", "9.00", "0.3", "3.0", "30.0 %", "memory"],
+    ["2", "fc linear matmul.forward", "512x2x1", "4.000", "4.000 to 4.000", "30.8 %", "40.0", "1.00", "10.0", "0.3", "10.0 %", "compute"],
+    ["6", "optimizer optimizer.adam", "512x2x1", "3.000", "3.000 to 3.000", "23.1 %", "1.0", "9.00", "0.3", "3.0", "30.0 %", "memory"],
   ]);
 });
 
@@ -122,4 +122,8 @@ describe("the page", () => {
     expect(text).toContain("llvmpipe &lt;16&gt;");
     expect(text).toContain(`content="default-src 'none'; img-src data:; style-src 'unsafe-inline'"`);
   });
+});
+
+it("an axis says 0.2, 50 and 20k, not 200m", () => {
+  expect([0.01, 0.2, 5, 50, 1000, 20_000, 3e6, 1e9].map(tick)).toEqual(["0.01", "0.2", "5", "50", "1k", "20k", "3M", "1G"]);
 });

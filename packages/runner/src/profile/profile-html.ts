@@ -35,11 +35,11 @@ export function profileHtml(report: ProfileReport, comparison: Comparison | null
 ${warningList(report)}
 ${comparison && comparisonPart(comparison)}
 <h2>Roofline</h2>
-${figure(html`${boundLegend}<div class="panels wide">${[roofline, bandwidth].map((drawn) => drawn && html`<div class="panel">${drawn}</div>`)}</div>`, html`Left: kernels by operations for each byte; areas are shares of the time, lines the measured ceilings. Right: every dispatch by the bytes it moves; the dashed line is a plain copy of each size. Bytes are ranges as bound, each once, or what the op says. What fits a cache is held against the copy of its size, not against memory.`)}
+${figure(html`${boundLegend}<div class="panels wide">${[roofline, bandwidth].map((drawn) => drawn && html`<div class="panel">${drawn}</div>`)}</div>`, html`Left: kernels by operations for each byte; areas are shares of the time, lines the measured ceilings, dashed those of caches and of f16. Right: every dispatch by the bytes it moves; the dashed line is a plain copy of each size. Bytes are ranges as bound, each once, or what the op says. What fits a cache is held against the best copy of its size or above, not against memory.`)}
 <h2>Flame</h2>
 ${figure(flameView(flame(report.dispatches, titleOf(workload))), "Time by phase, module, op and kernel: widths are time on the device, colours what share of it the ceilings need.")}
 <h2>Memory</h2>
-${charts ? figure(html`${charts[0]}${charts[1]}`, html`Above: bytes whose values are still needed, ${readableBytes(memory.peakLiveBytes)} at the peak; dashed: what the plan’s ${memory.slots.length} slots hold, ${readableBytes(sums.slots)}; grey: ${readableBytes(sums.beside)} in textures that kernels read as images and in parameters of dispatches, so that the plan has ${readableBytes(memory.bytes)} in all. Below: the slots, largest first, and what lives in them from dispatch to dispatch; a box is darker as far as its tenant fills the slot. Rows are not to scale: the largest are higher by the square root of their bytes, the smallest all alike. Beside the plan: ${readableBytes(sums.persistent)} in ${memory.persistent.length} persistent buffers.`) : html`<p>The plan has no memory of its own.</p>`}
+${charts ? figure(html`<div class="scroll"><div class="memory">${charts[0]}${charts[1]}</div></div>`, html`Above: bytes whose values are still needed, ${readableBytes(memory.peakLiveBytes)} at the peak; dashed: what the plan’s ${memory.slots.length} slots hold, ${readableBytes(sums.slots)}; grey: ${readableBytes(sums.beside)} in textures that kernels read as images and in parameters of dispatches, so that the plan has ${readableBytes(memory.bytes)} in all. Below: the slots, largest first, and what lives in them from dispatch to dispatch; a box is darker as far as its tenant fills the slot. Rows are not to scale: the largest are higher by the square root of their bytes, the smallest all alike. Beside the plan: ${readableBytes(sums.persistent)} in ${memory.persistent.length} persistent buffers.`) : html`<p>The plan has no memory of its own.</p>`}
 <h2>Tables</h2>
 ${profileTables(report, mostRows).map((table, i) => (i < 3 ? tableHtml(table) : html`<details><summary>${table.title}</summary>${tableHtml(table)}</details>`))}
 <details><summary>How the ceilings were found</summary>${tableHtml(ceilingTable(report))}</details>
@@ -68,7 +68,7 @@ export const tableHtml = ({ title, heads, rows }: Table): Markup => html`<figure
 <tbody>${rows.map((row) => html`<tr>${row.map((cell, i) => html`<td${heads[i]?.right ? null : new Markup(' class="left"')}>${cell}</td>`)}</tr>
 `)}</tbody></table></div></figure>`;
 
-const boundLegend: Markup = html`<ul class="legend">${Object.entries(boundColour).map(([bound, colour]) => html`<li><svg width="14" height="12" aria-hidden="true"><circle cx="6" cy="6" r="5" fill="${colour}"/></svg>${bound}-bound</li>`)}</ul>`;
+const boundLegend: Markup = html`<ul class="legend">${Object.entries(boundColour).map(([bound, colour]) => html`<li><svg width="14" height="12" aria-hidden="true"><circle cx="6" cy="6" r="5" fill="${colour}"/></svg>${bound} roof nearest</li>`)}</ul>`;
 
 /** Boxes narrower than this share of the widest zoom show nothing. */
 const leastWidth = 0.0002;
@@ -94,6 +94,7 @@ const ownStyle = new Markup(`
 .warnings { background: var(--notice); border-left: 4px solid var(--notice-line); padding: .6rem 1rem .6rem 2rem; }
 .warnings li { margin: .35rem 0; }
 .figures dd { font-variant-numeric: tabular-nums; }
+.memory { min-width: 44rem; }
 .flame { font: .78rem/1.2 system-ui, sans-serif; }
 .flame label { margin: 0 .8rem 0 .2rem; }
 .heat i { display: inline-block; width: 1.1em; height: .9em; margin: 0 .3em 0 .8em; vertical-align: -.1em; }

@@ -1,7 +1,7 @@
 // A profile as a document: what was run on what, every dispatch with its verdict, groups, warnings, memory. Tables, pages, traces
 // and comparisons are drawn from it alone; `roentgen profile --json` prints it.
 
-import type { DeviceInfo, Profile, RepeatedCeilings } from "@roentgen/gpu";
+import { type DeviceInfo, type Profile, readableBytes, type RepeatedCeilings } from "@roentgen/gpu";
 import type { Precision } from "@roentgen/nn";
 import type { OpenTask, Winners } from "@roentgen/tensor";
 import { type Group, groupBy, judge, type JudgedDispatch } from "./judge.ts";
@@ -102,7 +102,9 @@ export function methodText({ method, quantumNs, repeats, dispatches }: Pick<Prof
   const step = quantumNs >= 1000 ? `${Number((quantumNs / 1000).toPrecision(3))} µs` : `${quantumNs} ns`;
   const how = { pass: "GPU timestamps, one pass for each dispatch", "inside-pass": "GPU timestamps inside one pass", wall: "the host's clock, one submit for each dispatch (no timestamp-query here)" }[method];
   const most = Math.max(1, ...dispatches.map((d) => d.inARow));
-  return `Median of ${repeats}, by ${how}, in steps of ${step}.${most > 1 ? ` So coarse a clock times rows: each dispatch ran up to ${most} times in a row, with warm caches.` : ""}`;
+  const copies = dispatches.filter((d) => d.copiedBytes > 0);
+  const copied = copies.length > 0 ? ` ${copies.length} dispatches begin with copies into textures, ${readableBytes(copies.reduce((sum, d) => sum + d.copiedBytes, 0))} together: in their times, not in their bytes.` : "";
+  return `Median of ${repeats}, by ${how}, in steps of ${step}.${most > 1 ? ` So coarse a clock times rows: each dispatch ran up to ${most} times in a row, with warm caches.` : ""}${copied}`;
 }
 
 /** How busy the machine was, in a phrase; null where that is not known. */

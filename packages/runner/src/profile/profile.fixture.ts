@@ -11,7 +11,7 @@ export const ceilings: RepeatedCeilings = {
 };
 
 export const timing = (label: string, timeMs: number, flops: number, bytes: number, more: Partial<DispatchTiming> = {}): DispatchTiming => ({
-  label, kernel: label.split(" ").at(-1) ?? "", grid: [512, 2, 1], samplesMs: [timeMs], timeMs, leastMs: timeMs, mostMs: timeMs, startMs: 0, encodeStartMs: 0, encodeMs: 0.002, inARow: 1, flops, bytes, mostBytes: bytes, requires: [],
+  label, kernel: label.split(" ").at(-1) ?? "", grid: [512, 2, 1], samplesMs: [timeMs], timeMs, leastMs: timeMs, mostMs: timeMs, startMs: 0, encodeStartMs: 0, encodeMs: 0.002, inARow: 1, flops, bytes, mostBytes: bytes, copiedBytes: 0, requires: [],
   gflopPerSecond: flops / timeMs / 1e6, gigabytesPerSecond: bytes / timeMs / 1e6, ...more,
 });
 

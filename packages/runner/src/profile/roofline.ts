@@ -54,7 +54,13 @@ export function decades(values: readonly number[]): [number, number] {
   return [10 ** low, 10 ** Math.max(high, low + 1)];
 }
 
-const axis = (label: string, domain: readonly [number, number]) => ({ type: "log" as const, label, domain: [...domain], tickFormat: "~s", grid: true, labelArrow: "none" as const, nice: false, clamp: true });
+/** 0.2, 5, 20k, 3M. */
+export function tick(value: number): string {
+  const [factor, letter] = ([[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]] as const).find(([least]) => value >= least) ?? [1, ""];
+  return `${Number((value / factor).toPrecision(3))}${letter}`;
+}
+
+const axis = (label: string, domain: readonly [number, number]) => ({ type: "log" as const, label, domain: [...domain], tickFormat: tick, grid: true, labelArrow: "none" as const, nice: false, clamp: true });
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 /** Kernels that hold less of the time go without a name. */

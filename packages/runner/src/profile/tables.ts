@@ -33,7 +33,7 @@ const tableOf = <Row>(title: string, rows: readonly Row[], columns: readonly Col
 const number = (text: string): Head => ({ text, right: true });
 
 function verdict<Row extends Pick<Group, "gflopPerSecond" | "gigabytesPerSecond" | "ofRoof" | "bound">>(): Column<Row>[] {
-  return [[number("GFLOP/s"), (r) => rate(r.gflopPerSecond)], [number("GB/s"), (r) => rate(r.gigabytesPerSecond)], [number("of roof"), (r) => percent(r.ofRoof)], [{ text: "bound" }, (r) => r.bound]];
+  return [[number("GFLOP/s"), (r) => rate(r.gflopPerSecond)], [number("GB/s"), (r) => rate(r.gigabytesPerSecond)], [number("of roof"), (r) => percent(r.ofRoof)], [{ text: "nearest roof" }, (r) => r.bound]];
 }
 
 const heading = (what: string, shown: number, all: number): string => (shown < all ? `${what} (${shown} of ${all}, slowest first)` : what);
@@ -45,6 +45,7 @@ export function profileTables({ phases, ops, kernels, layers, dispatches, totalM
     tableOf(heading(what, Math.min(most, groups.length), groups.length), groups.slice(0, most), [
       [{ text: head, most: 48 }, (g) => g.name], [number("dispatches"), (g) => String(g.dispatches)], [number("ms"), (g) => ms(g.timeMs)], [number("share"), (g) => share(g.timeMs)], ...verdict<Group>(),
     ]);
+  const places = new Map(dispatches.map((d, i) => [d, i]));
   const slowest = [...dispatches].sort((a, b) => b.timeMs - a.timeMs).slice(0, top);
   return [
     grouped("By phase", "phase", phases),
@@ -52,7 +53,7 @@ export function profileTables({ phases, ops, kernels, layers, dispatches, totalM
     grouped("By kernel", "kernel", kernels),
     grouped("By layer", "layer", layers, top),
     tableOf<JudgedDispatch>(heading("By dispatch", slowest.length, dispatches.length), slowest, [
-      [{ text: "dispatch", most: 56 }, (d) => d.label], [{ text: "grid" }, (d) => d.grid.join("x")], [number("ms"), (d) => ms(d.timeMs)], [number("least to most"), (d) => `${ms(d.leastMs)} to ${ms(d.mostMs)}`], [number("share"), (d) => share(d.timeMs)],
+      [number("no."), (d) => String(places.get(d))], [{ text: "dispatch", most: 56 }, (d) => d.label], [{ text: "grid" }, (d) => d.grid.join("x")], [number("ms"), (d) => ms(d.timeMs)], [number("least to most"), (d) => `${ms(d.leastMs)} to ${ms(d.mostMs)}`], [number("share"), (d) => share(d.timeMs)],
       [number("MFLOP"), (d) => (d.flops > 0 ? (d.flops / 1e6).toFixed(1) : "")], [number("MB"), (d) => mega(d.bytes)], ...verdict<JudgedDispatch>(),
     ]),
   ];

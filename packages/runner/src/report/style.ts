@@ -55,7 +55,7 @@ svg[class^="plot"] { --plot-background: var(--paper); display: block; width: 100
 .scroll { overflow-x: auto; }
 .table figcaption { margin: 0 0 .5rem; }
 table { border-collapse: collapse; font: .86rem/1.4 system-ui, sans-serif; font-variant-numeric: tabular-nums; border-top: 1.5px solid var(--ink); border-bottom: 1.5px solid var(--ink); }
-th, td { padding: .28rem .6rem; text-align: right; white-space: nowrap; }
+th, td { padding: .28rem .48rem; text-align: right; white-space: nowrap; }
 th { font-weight: 600; }
 thead th { border-bottom: 1px solid var(--ink); vertical-align: bottom; }
 tbody th, .left, .left th, .left td { text-align: left; }

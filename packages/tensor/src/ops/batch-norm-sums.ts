@@ -106,7 +106,7 @@ function stripesOf(layer: Layer): Sums {
     statistics() {
       const [mean, spread, partials] = [vectorOf(layer, "mean"), vectorOf(layer, "invstd"), partial()];
       launch(k.statistics, { x, partials, params }, grid, { flops: perElement.statistics * x.size });
-      launch(merge.merge, { first_row: x, stripe_statistics: partials, batch_mean: mean, batch_invstd: spread, running_mean: running.mean, running_variance: running.variance, batches: running.count, params }, mergeGrid);
+      launch(merge.merge, { first_row: x, stripe_statistics: partials, batch_mean: mean, batch_invstd: spread, running_mean: running.mean, running_variance: running.variance, batches: running.count, params }, mergeGrid, { unread: x.buffer.bytes - x.buffer.bytes / rows });
       return [mean, spread];
     },
 

@@ -11,7 +11,7 @@ import type { Hardware } from "../choice.ts";
 import { launch } from "../op.ts";
 import { twinFor } from "../storage.ts";
 import { empty, type Tensor } from "../tensor.ts";
-import { type Convolution, type ConvolutionFamily, type Direction, dtypeOf, flopsOf } from "./convolution.ts";
+import { type Convolution, type ConvolutionFamily, type Direction, costsOf, dtypeOf, flopsOf } from "./convolution.ts";
 import { sumOfSlices } from "./sum-slices.ts";
 
 /** Columns of results that a workgroup computes. */
@@ -41,11 +41,8 @@ const fromImages: Kernels = {
 };
 
 function family(name: string, half: boolean, cost: ConvolutionFamily["cost"], kernels: Kernels): ConvolutionFamily {
-  /** The kernels for so many pixels, and how many tiles these are: of 16 rows where tiles of 32 would leave much of the last one empty. */
-  const kernelsFor = (device: Device, shape: Convolution, pixels: number) => {
-    const halves = Math.ceil(pixels / 16);
-    const isFew = !isWide(shape) || (halves % 2 === 1 && halves < 9);
-    const tiles = isFew ? halves : Math.ceil(halves / 2);
+  const kernelsFor = (device: Device, shape: Convolution, direction: "forward" | "backwardX") => {
+    const { isFew, tiles } = tilesOf(shape, direction);
     return { tiles, ...kernels.ofImage(device, shape, isFew, tiles) };
   };
   return {
@@ -55,19 +52,18 @@ function family(name: string, half: boolean, cost: ConvolutionFamily["cost"], ke
 
     forward(shape, x, weight, bias) {
       const y = empty(x.device, [shape.batch, ...shape.window.output, shape.k], { dtype: dtypeOf(shape) });
-      const { tiles, forward } = kernelsFor(x.device, shape, y.size / shape.k);
+      const { tiles, forward } = kernelsFor(x.device, shape, "forward");
       const grid = [tiles, Math.ceil(shape.k / columns), 1] as const;
-      launch(forward, { x, w: weight, bias: bias ?? weight, y, params: paramsOf(shape, bias !== null, { x, weight }) }, grid, { flops: flopsOf(shape) });
+      launch(forward, { x, w: weight, bias: bias ?? weight, y, params: paramsOf(shape, bias !== null, { x, weight }) }, grid, costsOf(shape, "forward"));
       return y;
     },
 
     backwardX(shape, dy, weight, bias) {
       const dx = empty(dy.device, [shape.batch, ...shape.input, shape.c], { dtype: dtypeOf(shape) });
       const [down, across] = shape.window.stride;
-      const phase = shape.batch * Math.ceil(shape.input[0] / down) * Math.ceil(shape.input[1] / across);
-      const { tiles, backwardX } = kernelsFor(dy.device, shape, phase);
+      const { tiles, backwardX } = kernelsFor(dy.device, shape, "backwardX");
       const grid = [tiles, down * across, Math.ceil(shape.c / columns)] as const;
-      launch(backwardX, { w: weight, bias: bias ?? weight, dy, dx, params: paramsOf(shape, bias !== null, { dy, weight }) }, grid, { flops: flopsOf(shape) });
+      launch(backwardX, { w: weight, bias: bias ?? weight, dy, dx, params: paramsOf(shape, bias !== null, { dy, weight }) }, grid, costsOf(shape, "backwardX"));
       return dx;
     },
 
@@ -89,16 +85,16 @@ function isAble({ info }: Hardware, shape: Convolution, direction: Direction): b
 }
 
 /** The filter's gradient, each slice of the sum over pixels by itself. */
-function filterGradient({ ofFilter }: Kernels, shape: Convolution, slices: number, tensors: { readonly x: Tensor; readonly dy: Tensor; readonly partial: Tensor }): void {
+function filterGradient({ ofFilter }: Kernels, shape: Convolution, slices: number, tensors: { readonly x: Tensor; readonly dy: Tensor; readonly partial: Tensor }, costs = costsOf(shape, "backwardWeight")): void {
   const grid = [filterRows(shape), filterColumns(shape), slices] as const;
-  launch(ofFilter(tensors.x.device, shape).backwardWeight, { ...tensors, params: paramsOf(shape, false, tensors) }, grid, { flops: flopsOf(shape) });
+  launch(ofFilter(tensors.x.device, shape).backwardWeight, { ...tensors, params: paramsOf(shape, false, tensors) }, grid, costs);
 }
 
-/** The filter's gradient from images, f32[slices, k, r, s, c], to be added up in order. */
-export function filterGradientSlices(shape: Convolution, x: Tensor, dy: Tensor): Tensor {
+/** The filter's gradient from images, f32[slices, k, r, s, c], to be added up in order. @param flops  of it, where some of x are zeros put in */
+export function filterGradientSlices(shape: Convolution, x: Tensor, dy: Tensor, flops: number): Tensor {
   const slices = slicesOf(shape);
   const partial = empty(x.device, [slices, shape.k, ...shape.window.kernel, shape.c]);
-  filterGradient(fromImages, shape, slices, { x, dy, partial });
+  filterGradient(fromImages, shape, slices, { x, dy, partial }, { flops, unread: 0 });
   return partial;
 }
 
@@ -108,12 +104,22 @@ export const lanes = family("lanes", true, (device, shape, direction) => (isAble
 /** In f32 alone: f16 halves the loads, and images then save nothing. */
 export const lanesImages = family("lanes-images", false, imagesCost, fromImages);
 
-/** A FLOP is cheaper by what loads take less; what a byte's copy costs stands against it. */
+/** A FLOP is cheaper by what loads take less, half as much where filters are not copied; what a byte's copy costs stands against it. */
 function imagesCost(device: Hardware, shape: Convolution, direction: Direction): number {
   const { x, dy, weight } = bytesOf(shape);
-  const operands = { forward: [x, weight], backwardX: [dy, weight], backwardWeight: [x, dy] }[direction];
+  const filters = direction !== "backwardWeight" && tilesOf(shape, direction).tiles >= 2 ? [weight] : [];
+  const operands = { forward: [x, ...filters], backwardX: [dy, ...filters], backwardWeight: [x, dy] }[direction];
   if (!device.info.software || !isWide(shape) || !isAble(device, shape, direction) || operands.some((bytes) => !imageSize(bytes))) return Infinity;
-  return 3 * flopsOf(shape) + 8 * operands.reduce((a, b) => a + b);
+  return (operands.length > 1 ? 3 : 3.4) * flopsOf(shape) + 8 * operands.reduce((a, b) => a + b);
+}
+
+/** Tiles of pixels, of one phase backwards: of 16 rows (`isFew`) where tiles of 32 would leave much of the last one empty. */
+function tilesOf(shape: Convolution, direction: "forward" | "backwardX"): { isFew: boolean; tiles: number } {
+  const { batch, input, window: { output, stride } } = shape;
+  const [rows, across] = direction === "forward" ? output : [Math.ceil(input[0] / stride[0]), Math.ceil(input[1] / stride[1])];
+  const halves = Math.ceil((batch * rows * across) / 16);
+  const isFew = !isWide(shape) || (halves % 2 === 1 && halves < 9);
+  return { isFew, tiles: isFew ? halves : Math.ceil(halves / 2) };
 }
 
 /** Of operands in f32. */

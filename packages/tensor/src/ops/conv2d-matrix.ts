@@ -5,17 +5,17 @@ import { maxGroups } from "@roentgen/gpu";
 import { launch } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
 import { workOf } from "./conv2d-tiled.ts";
-import { type Convolution, type ConvolutionFamily, type Direction, dtypeOf, flopsOf } from "./convolution.ts";
+import { type Convolution, type ConvolutionFamily, costsOf, type Direction, dtypeOf } from "./convolution.ts";
 import { matrixFits, matrixOverrides, matrixShare, matrixTiles, type MatrixUnit, unitOf } from "./matrix-units.ts";
 import { inSlices, sumOfSlices } from "./sum-slices.ts";
 import { cutOf, type Tile } from "./tiling.ts";
 
 /** The family of one tile, with the device's matrices or those given. */
 export function matrixConvolutionsBy(tile: Tile, given?: MatrixUnit): ConvolutionFamily {
-  const how = ({ device: { info } }: Tensor, shape: Convolution) => {
+  const how = ({ device: { info } }: Tensor, shape: Convolution, direction: Direction) => {
     const unit = given ?? unitOf(info);
     if (!unit) throw new Error("internal: a device without subgroup matrices was given a convolution to compute with them.");
-    return { kernels: unit.convolution, options: { overrides: matrixOverrides(tile, unit, info), flops: flopsOf(shape) } };
+    return { kernels: unit.convolution, options: { overrides: matrixOverrides(tile, unit, info), ...costsOf(shape, direction) } };
   };
   return {
     name: tile.name,
@@ -31,7 +31,7 @@ export function matrixConvolutionsBy(tile: Tile, given?: MatrixUnit): Convolutio
     },
 
     forward(shape, x, weight, bias) {
-      const { kernels, options } = how(x, shape);
+      const { kernels, options } = how(x, shape, "forward");
       const { slice, slices } = slicesOf(tile, shape, "forward", x);
       const [grid, params, y] = [gridOf(tile, shape, "forward", slices), paramsOf(shape, bias !== null, slice), [shape.batch, ...shape.window.output, shape.k]];
       const given = { x, w: weight, bias: bias ?? weight, params };
@@ -39,7 +39,7 @@ export function matrixConvolutionsBy(tile: Tile, given?: MatrixUnit): Convolutio
     },
 
     backwardX(shape, dy, weight, bias) {
-      const { kernels, options } = how(dy, shape);
+      const { kernels, options } = how(dy, shape, "backwardX");
       const { slice, slices } = slicesOf(tile, shape, "backwardX", dy);
       const [grid, params, dx] = [gridOf(tile, shape, "backwardX", slices), paramsOf(shape, bias !== null, slice), [shape.batch, ...shape.input, shape.c]];
       const given = { w: weight, bias: bias ?? weight, dy, params };
@@ -47,7 +47,7 @@ export function matrixConvolutionsBy(tile: Tile, given?: MatrixUnit): Convolutio
     },
 
     backwardWeight(shape, x, dy) {
-      const { kernels, options } = how(x, shape);
+      const { kernels, options } = how(x, shape, "backwardWeight");
       const { slice, slices } = slicesOf(tile, shape, "backwardWeight", x);
       return sumOfSlices(x, slices, [shape.k, ...shape.window.kernel, shape.c], (partial) =>
         launch(kernels.backwardWeight, { x, dy, partial, params: paramsOf(shape, false, slice) }, gridOf(tile, shape, "backwardWeight", slices), options));

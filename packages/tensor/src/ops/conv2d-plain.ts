@@ -6,7 +6,7 @@ import { groups as flat, launch } from "../op.ts";
 import { twinFor } from "../storage.ts";
 import { empty, type Tensor } from "../tensor.ts";
 import { stored } from "./cast.ts";
-import { type Convolution, type ConvolutionFamily, type Direction, dtypeOf, flopsOf } from "./convolution.ts";
+import { type Convolution, type ConvolutionFamily, costsOf, type Direction, dtypeOf, flopsOf } from "./convolution.ts";
 import { sumOfSlices } from "./sum-slices.ts";
 import { plainCost } from "./tiling.ts";
 
@@ -19,7 +19,7 @@ export const plain: ConvolutionFamily = {
     const y = empty(x.device, [shape.batch, ...shape.window.output, shape.k], { dtype: dtypeOf(shape) });
     const { lanes, grid } = tiling(shape.k, shape.groups, Math.ceil((y.size / shape.k) / 4));
     const params = { ...paramsOf(shape), has_bias: bias ? 1 : 0, lanes };
-    const options = { flops: flopsOf(shape) };
+    const options = costsOf(shape, "forward");
     const rest = { bias: bias ?? weight, y, params };
     if ((shape.c / shape.groups) % 4 === 0) launch(foursFor(x.device, shape).forward, { x4: x, w4: weight, ...rest }, grid, options);
     else launch(k.forwardRagged, { x, w: weight, ...rest }, grid, options);
@@ -32,7 +32,7 @@ export const plain: ConvolutionFamily = {
     const phase = shape.batch * Math.ceil(shape.input[0] / stride[0]) * Math.ceil(shape.input[1] / stride[1]);
     const { lanes, grid } = tiling(shape.c, shape.groups, stride[0] * stride[1] * Math.ceil(phase / 4));
     const params = { ...paramsOf(shape), has_bias: bias ? 1 : 0, lanes };
-    const options = { flops: flopsOf(shape) };
+    const options = costsOf(shape, "backwardX");
     const rest = { bias: bias ?? weight, dx, params };
     if (inFours(shape)) launch(foursFor(dy.device, shape).backwardX, { dy4: dy, w4: weight, ...rest }, grid, options);
     else launch(k.backwardXRagged, { dy, w: weight, ...rest }, grid, options);
@@ -46,7 +46,7 @@ export const plain: ConvolutionFamily = {
     const [seen, { slices, rows }] = cut.slices === 1 && whole ? [whole, { slices: 1, rows: 1 }] : [shape, cut];
     return sumOfSlices(x, slices, filter, (partial) => {
       const params = { ...paramsOf(seen), slices, slice_rows: rows };
-      const options = { flops: flopsOf(shape) };
+      const options = costsOf(shape, "backwardWeight");
       const threads = slices * pieces(shape);
       if (inFours(shape)) launch(foursFor(x.device, shape).backwardWeight, { x4: x, dy4: dy, partial, params }, flat(k.backwardWeight, threads), options);
       else launch(k.backwardWeightRagged, { x, dy, partial, params }, flat(k.backwardWeightRagged, threads), options);

@@ -7,7 +7,7 @@ import { groups, launch } from "../op.ts";
 import { empty } from "../tensor.ts";
 import { filterGradientSlices, lanesImages } from "./conv2d-lanes.ts";
 import { plain } from "./conv2d-plain.ts";
-import type { Convolution, ConvolutionFamily } from "./convolution.ts";
+import { type Convolution, type ConvolutionFamily, flopsOf } from "./convolution.ts";
 
 /** Numbers of a filter's row. */
 const rowOf = ({ c, window: { kernel } }: Convolution): number => kernel[1] * c;
@@ -47,7 +47,7 @@ export const rows: ConvolutionFamily = {
     const shared = { fours: taps / 4, size, lines, q, stride: stride[1], top, left, c, row: rowOf(shape) };
     const n = copy.size / taps;
     launch(filterRows.forward, { x, y: copy, params: { ...shared, n, slice: 0, count: 0 } }, groups(filterRows.forward, n));
-    const slices = filterGradientSlices(inner, copy, dy);
+    const slices = filterGradientSlices(inner, copy, dy, flopsOf(shape));
     const dw = empty(x.device, [k, ...kernel, c]);
     const count = slices.dim(0);
     launch(filterRows.fold, { slices, dw, params: { ...shared, n: dw.size, slice: slices.size / count, count } }, groups(filterRows.fold, dw.size), { flops: slices.size });

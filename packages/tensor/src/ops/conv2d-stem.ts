@@ -5,7 +5,7 @@ import { conv2dTiledStem } from "@roentgen/kernels";
 import { launch } from "../op.ts";
 import { empty } from "../tensor.ts";
 import { plain } from "./conv2d-plain.ts";
-import { type Convolution, type ConvolutionFamily, flopsOf } from "./convolution.ts";
+import { type Convolution, type ConvolutionFamily, costsOf } from "./convolution.ts";
 import { stemCost } from "./tiling.ts";
 
 /** Workgroups: tiles of 8 x 16 pixels, by 64 filters. */
@@ -42,7 +42,7 @@ export const stem: ConvolutionFamily = {
     const y = empty(x.device, [batch, ...output, k]);
     const params = { input, output, kernel, stride, padding: [top, left], batch, c, k, has_bias: bias ? 1 : 0 };
     const overrides = { ...memoryOf(shape), UNROLL: x.device.info.software ? 0 : 1 };
-    launch(conv2dTiledStem.forward, { x, w: weight, bias: bias ?? weight, y, params }, gridOf(shape), { overrides, flops: flopsOf(shape) });
+    launch(conv2dTiledStem.forward, { x, w: weight, bias: bias ?? weight, y, params }, gridOf(shape), { overrides, ...costsOf(shape, "forward") });
     return y;
   },
 };

@@ -8,7 +8,7 @@ import { groups as flat, launch } from "../op.ts";
 import { twinFor } from "../storage.ts";
 import { empty, type Tensor } from "../tensor.ts";
 import { stem } from "./conv2d-stem.ts";
-import { type Convolution, type ConvolutionFamily, type ConvolutionKernels, type Direction, dtypeOf, flopsOf } from "./convolution.ts";
+import { type Convolution, type ConvolutionFamily, type ConvolutionKernels, costsOf, type Direction, dtypeOf } from "./convolution.ts";
 import { tiledProduct } from "./matmul-tiled.ts";
 import { inSlices } from "./sum-slices.ts";
 import { cutOf, dispatchesCost, fits, overridesOf, type Tile, tiles, type Work } from "./tiling.ts";
@@ -39,7 +39,7 @@ function inFoursBy(tile: Tile): ConvolutionKernels {
     return inSlices(like, slices, as, direction === "backwardWeight" ? "f32" : dtype, (partial) => launchInto(partial, {
       kernels: twinFor(like.device, dtype, partial.dtype === "f32" ? wide : same),
       grid: [x, y, work.layers * slices],
-      options: { overrides: overridesOf(tile, like.device.info), flops: flopsOf(shape) },
+      options: { overrides: overridesOf(tile, like.device.info), ...costsOf(shape, direction) },
       params: { input, output, kernel, stride, dilation, padding: [top, left], batch, c, k, has_bias: bias ? 1 : 0, slices },
     }));
   };

@@ -55,6 +55,21 @@ export function flopsOf({ batch, c, k, groups, window: { output, kernel } }: Con
   return 2 * batch * output[0] * output[1] * k * (c / groups) * kernel[0] * kernel[1];
 }
 
+/** What a direction costs, for the profiler: its operations, and what of x it is given and does not read, because its filters step over it. */
+export function costsOf(shape: Convolution, direction: Direction): { flops: number; unread: number } {
+  const { batch, input: [h, w], c, window: { output, kernel, stride, dilation, padding: { top, left } } } = shape;
+  const flops = flopsOf(shape);
+  // Nothing is stepped over by steps of one: most launches need no more than that.
+  if (direction === "backwardX" || [...stride, ...dilation].every((step) => step === 1)) return { flops, unread: 0 };
+  /** Rows or columns of x that some tap meets. */
+  const met = (axis: 0 | 1, size: number, before: number): number => {
+    const places = new Set<number>();
+    for (let p = 0; p < output[axis]; p++) for (let r = 0; r < kernel[axis]; r++) places.add(p * stride[axis] + r * dilation[axis] - before);
+    return [...places].filter((place) => place >= 0 && place < size).length;
+  };
+  return { flops, unread: batch * (h * w - met(0, h, top) * met(1, w, left)) * c * (dtypeOf(shape) === "f32" ? 4 : 2) };
+}
+
 /** Throws ShapeError unless `x` is f32, or one of `dtypes`, with `rank` axes; `axes` names them, as in [N,H,W,C]. */
 export function requireImage(op: string, what: string, x: Tensor, axes: string, dtypes: readonly FloatDType[] = ["f32"]): void {
   const rank = axes.split(",").length;
