@@ -138,6 +138,32 @@ withDevice("tuning", (device) => {
     expect((await tuningFor(device(), [{ ...task, key: "unknown" }], store, { measure: false })).findings).toEqual({});
   });
 
+  it("times a computation, not the wait for it, however little is to be spent", async () => {
+    const { findings } = await tune(device(), [task], { budgetMs: 0.01 });
+    // Some 0.05 ms; that the queue is idle is noticed after one.
+    expect(findings[task.key]?.attempts.find(({ family }) => family === "plain")?.timeMs).toBeLessThan(0.8);
+  });
+
+  it("samples the guess however slow it was at first, and another only where there is hope", async () => {
+    const slow = (name: string) => ({ name, compute: (x?: Tensor) => Array.from({ length: 200 }).reduce<Tensor>((y) => relu(y), x as Tensor) });
+    const { findings } = await tune(device(), [{ ...task, ways: [slow("guess"), slow("other"), ...task.ways.slice(2)] }], { budgetMs: 1 });
+    const least = Object.fromEntries((findings[task.key]?.attempts ?? []).map(({ family, leastMs }) => [family, leastMs]));
+    expect(least).toEqual({ guess: expect.any(Number), other: undefined, plain: expect.any(Number) });
+  });
+
+  it("measures again what is known, and keeps it where it is interrupted before that", async () => {
+    const tasks = [task, { ...task, key: "another" }, { ...task, key: "third" }];
+    const before: Tuning = { version: 1, identity: tuningIdentity(device().info), findings: Object.fromEntries(["other", ...tasks.map(({ key }) => key)].map((key) => [key, { winner: "plain", attempts: [attempt("plain", 1e6)] }])) };
+    let kept = before;
+    const store = { read: async () => kept, write: async (tuning: Tuning) => void (kept = tuning) };
+    const interrupt = new AbortController();
+    const found = await tuningFor(device(), tasks, store, { measure: true, again: true, budgetMs: 1, signal: interrupt.signal, onProgress: (done) => void (done === 2 && interrupt.abort()) });
+    expect(Object.keys(kept.findings).sort()).toEqual(Object.keys(before.findings).sort());
+    const isNew = (key: string) => (kept.findings[key]?.attempts.length ?? 0) > 1;
+    expect([...tasks.map(({ key }) => isNew(key)), isNew("other")]).toEqual([true, true, false, false]);
+    expect(found.findings).toEqual(Object.fromEntries(tasks.map(({ key }) => [key, kept.findings[key]])));
+  });
+
   it("keeps what another found meanwhile, goes on where nothing can be kept, and ends at an interrupt", async () => {
     const other: Tuning = { version: 1, identity: tuningIdentity(device().info), findings: { other: { winner: "plain", attempts: [attempt("plain", 1)] } } };
     const reads = [null, other];

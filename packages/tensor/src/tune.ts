@@ -1,12 +1,13 @@
 // Choice by measurement: times every way of computing a task on random inputs, side by side, and keeps the fastest of those that
 // agree with the plain kernels. What is found is data (a Tuning), good for the adapter, driver, toggles and shaders it was found with.
 
-import { OutOfMemoryError, Rng, ShaderError, sizeOf, toHalf } from "@roentgen/core";
+import { Rng, sizeOf, toHalf } from "@roentgen/core";
 import type { Device, DeviceInfo } from "@roentgen/gpu";
 import { shadersHash } from "@roentgen/kernels";
 import type { OpenTask, Winners } from "./choice.ts";
-import { record, type Spec, type Step } from "./record.ts";
+import type { Spec } from "./record.ts";
 import { type Tensor, tensor } from "./tensor.ts";
+import { once, sideBySide, unlessRefused, type Way } from "./time-ways.ts";
 
 /** One family's showing on one task. */
 export interface Attempt {
@@ -84,11 +85,6 @@ const clearly = 0.97;
 /** Ways that took this many times longer than the best are not sampled again. */
 const hopeless = 4;
 
-const rounds = 5;
-
-/** Computations in a plan: enough that waiting for the queue does not count, few enough to build quickly. */
-const mostInARow = 64;
-
 /**
  * How far from the plain kernels a family may be, relative to their largest value. f32: two roundings of sums in another order; f16:
  * twice the distance of neighbouring numbers, since either result may have been rounded away from the other.
@@ -118,6 +114,8 @@ export interface TuningStore {
 
 export interface TuningForOptions extends Pick<TuneOptions, "budgetMs" | "onProgress" | "signal"> {
   readonly measure: boolean;
+  /** Measures also what the store knows. What is known is kept until it is replaced. */
+  readonly again?: boolean;
   /** Told once where the store cannot keep what was measured. It is used all the same. */
   readonly onLost?: (reason: Error) => void;
 }
@@ -129,14 +127,16 @@ export interface TuningForOptions extends Pick<TuneOptions, "budgetMs" | "onProg
  */
 export async function tuningFor(
   device: Device, tasks: readonly OpenTask[], store: TuningStore,
-  { measure, budgetMs, onProgress, signal, onLost }: TuningForOptions,
+  { measure, again = false, budgetMs, onProgress, signal, onLost }: TuningForOptions,
 ): Promise<Tuning> {
   const identity = tuningIdentity(device.info);
   let lost = false;
   let tuning: Tuning = (await store.read(identity)) ?? { version: 1, identity, findings: {} };
   for (const [i, task] of measure ? tasks.entries() : []) {
     const found: string[] = [];
-    const after = await tune(device, [task], { known: tuning, signal, ...(budgetMs === undefined ? {} : { budgetMs }), onProgress: (_, __, key) => found.push(key) });
+    const { [task.key]: _, ...others } = tuning.findings;
+    const known = again ? { ...tuning, findings: others } : tuning;
+    const after = await tune(device, [task], { known, signal, ...(budgetMs === undefined ? {} : { budgetMs }), onProgress: (_, __, key) => found.push(key) });
     if (found.length === 0) continue;
     tuning = { ...after, findings: { ...(await store.read(identity))?.findings, ...after.findings } };
     await store.write(withoutShort(tuning)).catch((reason: Error) => {
@@ -154,7 +154,8 @@ const withoutShort = (tuning: Tuning): Tuning =>
 
 async function measured(device: Device, task: OpenTask, budgetMs: number): Promise<Finding> {
   const rng = Rng.for(0, task.key);
-  const inputs = task.inputs.map((input) => random(device, input, rng));
+  const made = () => randoms(device, task.inputs, rng);
+  const inputs = made();
   const tolerance = Math.max(...task.inputs.map(({ dtype }) => tolerances[dtype] ?? 0));
   try {
     const plain = task.ways.find(({ name }) => name === "plain");
@@ -175,12 +176,25 @@ async function measured(device: Device, task: OpenTask, budgetMs: number): Promi
       attempts.push({ family: way.name, timeMs: exact ? firstMs : null, error, ...(exact ? {} : { fault: `differs from the plain kernels by ${error.toExponential(1)}` }) });
     }
     const best = Math.min(...able.map(({ firstMs }) => firstMs));
-    const hopeful = able.filter(({ firstMs }) => firstMs <= hopeless * best);
-    const times = await sideBySide(device, task.key, hopeful, inputs, budgetMs);
+    // The guess has its chance whatever its first times: something else may have had the processor.
+    const hopeful = able.filter(({ firstMs, at }) => firstMs <= hopeless * best || at === 0);
+    const times = await sideBySide(device, task.key, hopeful, { inputs, made }, budgetMs);
     for (const [i, { at, firstMs }] of hopeful.entries()) attempts[at] = { ...(attempts[at] as Attempt), ...(times[i] ?? { timeMs: firstMs, short: true }) };
     return { winner: winnerAmong(attempts), attempts };
   } finally {
     for (const input of inputs) input.dispose();
+  }
+}
+
+/** All of them, or where memory is short none. */
+function randoms(device: Device, specs: readonly Spec[], rng: Rng): Tensor[] {
+  const made: Tensor[] = [];
+  try {
+    for (const one of specs) made.push(random(device, one, rng));
+    return made;
+  } catch (error) {
+    for (const tensor of made) tensor.dispose();
+    throw error;
   }
 }
 
@@ -197,81 +211,6 @@ export function winnerAmong(attempts: readonly Attempt[]): string {
   const winner = guess && fastest && fastest.timeMs > clearly * (guess.leastMs ?? guess.timeMs) ? guess : fastest;
   if (!winner) throw new Error("internal: no family of a task could be timed.");
   return winner.family;
-}
-
-type Way = OpenTask["ways"][number];
-
-/** `times` computations, one after the other, as a plan of their own. */
-function planOf(device: Device, key: string, { name, compute }: Way, inputs: readonly Tensor[], times: number): Step<Tensor> {
-  return record(device, `tuning ${name} ${key}`, () => {
-    let y = compute(...inputs);
-    for (let i = 1; i < times; i++) y = compute(...inputs);
-    return y;
-  }, []);
-}
-
-/** Computations shorter than this are timed twice before they may be called hopeless: something else may have had the processor. */
-const shortMs = 50;
-
-/** The value, and the time of a second computation: the first may still compile. */
-async function once(device: Device, key: string, way: Way, inputs: readonly Tensor[]): Promise<{ value: Float32Array; firstMs: number }> {
-  const step = planOf(device, key, way, inputs, 1);
-  try {
-    await step.build();
-    const value = await step.run().floats();
-    const firstMs = await timeOf(device, step);
-    return { value, firstMs: firstMs < shortMs ? Math.min(firstMs, await timeOf(device, step)) : firstMs };
-  } finally {
-    step.dispose();
-  }
-}
-
-/** What `work` returns, or in words why the device refuses it. Throws all else, and where the device itself has failed. */
-async function unlessRefused<T>(device: Device, work: () => Promise<T>): Promise<T | { refusal: string; short: boolean }> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof ShaderError || error instanceof OutOfMemoryError)) throw error;
-    await device.idle();
-    return { refusal: error.message, short: error instanceof OutOfMemoryError };
-  }
-}
-
-/**
- * Median and least time of one computation of each way; null for one whose memory is not there beside the others'. Rounds alternate between the
- * ways, so that a drift of the machine meets them all.
- */
-async function sideBySide(device: Device, key: string, ways: readonly { way: Way; firstMs: number }[], inputs: readonly Tensor[], budgetMs: number): Promise<(Pick<Attempt, "timeMs" | "leastMs"> | null)[]> {
-  const plans = ways.map(({ way, firstMs }) => {
-    const times = Math.max(1, Math.min(mostInARow, Math.floor(budgetMs / rounds / Math.max(firstMs, 1e-3))));
-    return { step: planOf(device, key, way, inputs, times), times, samples: [] as number[] };
-  });
-  try {
-    const fitting: typeof plans = [];
-    for (const plan of plans) {
-      const warmUp = await unlessRefused(device, async () => {
-        await plan.step.build();
-        return timeOf(device, plan.step);
-      });
-      if (typeof warmUp === "number") fitting.push(plan);
-    }
-    for (let round = 0; round < rounds; round++) for (const { step, times, samples } of fitting) samples.push((await timeOf(device, step)) / times);
-  } finally {
-    for (const { step } of plans) step.dispose();
-  }
-  return plans.map(({ samples }) => {
-    const sorted = [...samples].sort((a, b) => a - b);
-    const [leastMs, timeMs] = [sorted[0], sorted[rounds >> 1]];
-    return leastMs === undefined || timeMs === undefined ? null : { timeMs, leastMs };
-  });
-}
-
-async function timeOf(device: Device, step: Step<Tensor>): Promise<number> {
-  await device.idle();
-  const begin = performance.now();
-  step.run();
-  await device.idle();
-  return performance.now() - begin;
 }
 
 /** Largest difference relative to the largest wanted value; Infinity for what is not a number. */

@@ -17,7 +17,7 @@ it("adds up what measurement gained over prediction", () => {
 });
 
 it("prints the shapes, slowest first, and what else was tried", () => {
-  expect(formatFindings(found, { tasks: 3, file: "tuning.json", info })).toMatchInlineSnapshot(`
+  expect(formatFindings(found, { tasks: 3, measured: 2, file: "tuning.json", info })).toMatchInlineSnapshot(`
     "shape                 fastest       ms  predicted     ms  others, ms
     --------------------  ---------  -----  ---------  -----  ---------------------------------------------
     conv2d.forward f32 b  winograd2  3.000  lanes      4.000  winograd4 wrong, matrix refused, plain 20.000
@@ -32,6 +32,11 @@ it("prints the shapes, slowest first, and what else was tried", () => {
 it("leaves out of a shape what most have in common", () => {
   const key = (rest: string) => `conv2d.forward f32 x 8x2x2x512 weight 512x3x3x512 ${rest}`;
   const shapes = [["stride 1,1 dilation 1,1 padding 1,1,1,1 groups 1", 2], ["stride 2,2 dilation 1,1 padding 0,0,0,0 groups 12", 1]] as const;
-  const table = formatFindings(shapes.map(([rest, ms]) => ({ key: key(rest), winner: "plain", attempts: [attempt("plain", ms)] })), { tasks: 0, file: "tuning.json", info });
+  const table = formatFindings(shapes.map(([rest, ms]) => ({ key: key(rest), winner: "plain", attempts: [attempt("plain", ms)] })), { tasks: 0, measured: 0, file: "tuning.json", info });
   expect(table.split("\n").slice(2, 4).map((line) => line.split(/ {2,}/)[0])).toEqual([key("padding 1,1,1,1"), key("stride 2,2 groups 12")]);
+});
+
+it("says what of it was known already", () => {
+  const found = ["a", "b", "c"].map((key) => ({ key, winner: "plain", attempts: [attempt("plain", 1)] }));
+  expect(formatFindings(found, { tasks: 3, measured: 1, file: null, info })).toContain("3 shapes, 2 of them measured before (--again measures all); 0 are faster than predicted.");
 });

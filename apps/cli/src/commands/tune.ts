@@ -1,10 +1,10 @@
-import type { Device, DeviceInfo } from "@roentgen/gpu";
+import type { DeviceInfo } from "@roentgen/gpu";
 import { openDevice } from "@roentgen/gpu/node";
 import { adapterName, recordWorkload } from "@roentgen/runner";
-import { collectTasks, type Finding, type OpenTask, tuningFor, tuningIdentity } from "@roentgen/tensor";
+import { collectTasks, type Finding, tuningFor } from "@roentgen/tensor";
 import { progressLine } from "../progress-line.ts";
 import { textTable } from "../text-table.ts";
-import { readTuning, tuningFiles, tuningPath, writeTuning } from "../tuning-file.ts";
+import { tuningFiles, tuningPath } from "../tuning-file.ts";
 
 export interface TuneOptions {
   readonly train?: boolean;
@@ -25,25 +25,24 @@ export async function tuneModel(model: string, { train = false, batch, size, pre
   const progress = progressLine(process.stderr);
   try {
     const tasks = collectTasks(device, () => recordWorkload(device, { model, train, batch, size, precision }).dispose());
-    if (again) await forget(device, tasks);
     let lost = null as Error | null;
-    const { identity, findings } = await tuningFor(device, tasks, tuningFiles, { measure: true, budgetMs: 1000 * seconds, onProgress: (done, all) => progress.show("measuring kernels", done, all), onLost: (reason) => (lost = reason) });
+    let measured = 0;
+    const { identity, findings } = await tuningFor(device, tasks, tuningFiles, {
+      measure: true, again, budgetMs: 1000 * seconds, onLost: (reason) => (lost = reason),
+      onProgress(done, all) {
+        measured++;
+        progress.show("measuring kernels", done, all);
+      },
+    });
     progress.end();
     const found = Object.entries(findings).map(([key, finding]) => ({ key, ...finding }));
     const file = tuningPath(identity);
-    process.stdout.write(`${json ? JSON.stringify({ file: lost ? null : file, identity: JSON.parse(identity) as unknown, summary: summaryOf(found), findings: found }, null, 1) : formatFindings(found, { tasks: tasks.length, file: lost ? null : file, info: device.info })}\n`);
+    process.stdout.write(`${json ? JSON.stringify({ file: lost ? null : file, identity: JSON.parse(identity) as unknown, summary: { ...summaryOf(found), measured }, findings: found }, null, 1) : formatFindings(found, { tasks: tasks.length, measured, file: lost ? null : file, info: device.info })}\n`);
     if (lost) process.stderr.write(`Not kept: ${lost.message}\n`);
   } finally {
     progress.end();
     device.close();
   }
-}
-
-/** Drops what was measured of these tasks before. */
-async function forget(device: Device, tasks: readonly OpenTask[]): Promise<void> {
-  const kept = await readTuning(tuningIdentity(device.info));
-  const keys = new Set(tasks.map(({ key }) => key));
-  if (kept) await writeTuning({ ...kept, findings: Object.fromEntries(Object.entries(kept.findings).filter(([key]) => !keys.has(key))) });
 }
 
 /** A task's key without what most convolutions have in common. */
@@ -62,7 +61,7 @@ export function summaryOf(found: readonly Found[]): { shapes: number; changed: n
   return { shapes: found.length, changed: timed.filter((t) => t.changed).length, predictedMs: sum((t) => t.predictedMs), tunedMs: sum((t) => t.tunedMs) };
 }
 
-export function formatFindings(found: readonly Found[], { tasks, file, info }: { tasks: number; file: string | null; info: DeviceInfo }): string {
+export function formatFindings(found: readonly Found[], { tasks, measured, file, info }: { tasks: number; measured: number; file: string | null; info: DeviceInfo }): string {
   const ms = (value: number | null | undefined) => (value == null ? "" : value.toFixed(3));
   const rows = found.map(({ key, winner, attempts }) => ({
     key, winner, guess: attempts[0], timeMs: attempts.find(({ family }) => family === winner)?.timeMs,
@@ -79,7 +78,7 @@ export function formatFindings(found: readonly Found[], { tasks, file, info }: {
   const { shapes, changed, predictedMs, tunedMs } = summaryOf(found);
   return [
     ...(rows.length > 0 ? [table, ""] : []),
-    `${shapes} shapes measured${tasks > shapes ? `, ${tasks - shapes} have one family only` : ""}; ${changed} are faster than predicted.`,
+    `${shapes} shapes${measured < shapes ? `, ${shapes - measured} of them measured before (--again measures all)` : " measured"}${tasks > shapes ? `, ${tasks - shapes} have one family only` : ""}; ${changed} are faster than predicted.`,
     `Each once: ${ms(predictedMs)} ms as predicted, ${ms(tunedMs)} ms as measured (prediction ${percent(predictedMs, tunedMs)} % slower).`,
     `On ${adapterName(info)}; toggles ${info.toggles.join(" ") || "none"}.${file === null ? "" : ` Kept in ${file}; profile and new studies use it.`}`,
     ...(found.some(({ attempts }) => attempts.some(({ short }) => short)) ? ["Shapes for which memory was short are not kept: they are measured again."] : []),
