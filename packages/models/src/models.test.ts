@@ -68,12 +68,17 @@ describe("U-Net", () => {
     expect(rows.at(-1)?.output).toBe("f32[1,64,64,1]");
   });
 
+  it("has each weight in its summary where it is first used", () => {
+    const rows = summarise(unet({ encoder: { depth: 18 } }), { size: 64 }).rows.filter(({ name }) => name === "decoder.blocks.0.conv1.0");
+    expect(rows.map(({ op, parameters }) => [op, parameters])).toEqual([["upsample", 0], ["concat", 0], ["conv2d", 256 * 9 * (512 + 256)]]);
+  });
+
   it("reads coarse images and skips straight, in mixed precision as f16", () => {
     const device = nullDevice();
     const pass = new Pass(materialize(unet({ encoder: { depth: 18 } }), device, { seed: 0 }), "mixed");
     const { plan } = record(device, "unet", (x) => pass.forward(x as Tensor), [spec("f32", [8, 64, 64, 3])]);
     const kernels = plan.dispatches.filter(({ label }) => label.includes("upsampledConv2d")).map(({ kernel }) => kernel.name);
-    expect(kernels.filter((name) => name === "upsampled-conv2d.packed.expand4").length).toBe(4);
+    expect(kernels.filter((name) => name === "upsampled-conv2d.packed.split").length).toBe(5);
     expect(kernels.filter((name) => name.startsWith("conv2d")).every((name) => name.includes("packed"))).toBe(true);
   });
 

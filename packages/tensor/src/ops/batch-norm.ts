@@ -8,6 +8,7 @@ import type { GradientOf, SumOf } from "../tape.ts";
 import { empty, emptyLike, type Tensor } from "../tensor.ts";
 import { type Backward, columnsOf } from "./batch-norm-columns.ts";
 import { type Forward, kernelsOf, type Layer, perElement, sumsOf } from "./batch-norm-sums.ts";
+import { once } from "./once.ts";
 import { masked } from "./relu.ts";
 
 /** Statistics that outlive the step: persistent f32 tensors, [C], [C] and [1]. */
@@ -108,17 +109,6 @@ function normalised(name: string, x: Tensor, weight: Tensor, bias: Tensor, resid
   const gradients: GradientOf[] = [(dy) => pass(dy).dx, (dy) => pass.known(dy)?.dweight ?? merged(dy).dweight, (dy) => pass.known(dy)?.dbias ?? merged(dy).dbias];
   if (residual) gradients.push((dy) => pass.known(dy)?.dresidual ?? masked(forward.y, dy));
   return residual && train && channels % 4 === 0 ? [forward.y, gradients, sumOf] : [forward.y, gradients];
-}
-
-/** A function of the gradient that several inputs share: computed at the first call, and again only for another gradient. */
-function once<T>(compute: (dy: Tensor) => T): ((dy: Tensor) => T) & { known(dy: Tensor): T | null; set(dy: Tensor, value: T): Tensor } {
-  let last: { dy: Tensor; value: T } | null = null;
-  const known = (dy: Tensor) => (last?.dy === dy ? last.value : null);
-  const set = (dy: Tensor, value: T) => {
-    last = { dy, value };
-    return dy;
-  };
-  return Object.assign((dy: Tensor) => (known(dy) ?? (last = { dy, value: compute(dy) }).value), { known, set });
 }
 
 /** How rows are dealt to the threads of elementwise passes: a software driver has few threads and is fastest on long loops. */

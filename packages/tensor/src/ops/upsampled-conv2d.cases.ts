@@ -52,6 +52,9 @@ const shapes: readonly UpsampledConv2dShape[] = [
   { coarse: [1, 3, 3, 5], skip: 3, filters: 9 },
   { coarse: [1, 5, 4, 3], skip: 0, filters: 10 },
   { coarse: [1, 2, 2, 36], skip: 20, filters: 36 },
+  // Longer than a thread walks.
+  { coarse: [2, 2, 70, 4], skip: 4, filters: 4 },
+  { coarse: [1, 3, 33, 3], skip: 0, filters: 2 },
 ];
 
 const inFours = ({ coarse, skip, filters }: UpsampledConv2dShape): boolean => [coarse[3], skip, filters].every((n) => n % 4 === 0);

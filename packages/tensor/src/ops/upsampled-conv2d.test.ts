@@ -49,14 +49,14 @@ describe("upsampledConv2d", () => {
     const planned = (fn: typeof asThree) => record(nullDevice(), "block", (a, b, w) => fn(a as Tensor, b as Tensor, w as Tensor), [spec("f32", [2, 32, 32, 64]), spec("f32", [2, 64, 64, 64]), spec("f32", [32, 3, 3, 128])]).plan;
     const [together, apart] = [planned(upsampledConv2d), planned(asThree)];
     const joined = 4 * 2 * 64 * 64 * 128;
-    expect(apart.bytes - together.bytes).toBeGreaterThan(0.9 * joined);
+    expect(apart.bytes - together.bytes).toBeGreaterThan(0.6 * joined);
   });
 
   it.each([
-    ["straight where there are pixels enough", 16, false],
-    ["after upsampling where filters outnumber pixels", 17, true],
-  ])("reads %s", (_, filters, doubled) => {
-    const { plan } = record(nullDevice(), "block", (x, w) => upsampledConv2d(x as Tensor, null, w as Tensor), [spec("f32", [1, 2, 2, 4]), spec("f32", [filters, 3, 3, 4])]);
+    ["straight where there are pixels enough", 4, false],
+    ["after upsampling where there are few", 3, true],
+  ])("reads %s", (_, batch, doubled) => {
+    const { plan } = record(nullDevice(), "block", (x, w) => upsampledConv2d(x as Tensor, null, w as Tensor), [spec("f32", [batch, 2, 2, 4]), spec("f32", [8, 3, 3, 4])]);
     expect(plan.dispatches.some(({ kernel }) => kernel.name.startsWith("upsample."))).toBe(doubled);
   });
 
