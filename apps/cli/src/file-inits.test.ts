@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { CheckpointError } from "@roentgen/core";
 import { describe, expect, it } from "vitest";
 import { fileInits, initsOf } from "./study-parts.ts";
 
@@ -24,7 +23,8 @@ describe("initialisations that are files", () => {
   });
 
   it("stop the study before it begins where they are wrong", async () => {
-    await expect(fileInits(["file:nowhere.pth"], study)).rejects.toThrow(CheckpointError);
+    const gone = (await fileInits(["file:nowhere.pth"], study)).get("file:nowhere.pth");
+    expect(await gone?.load()).toEqual({ kind: "unavailable", reason: expect.stringMatching(/^there is no .*nowhere\.pth$/), mustBeThere: true });
     await expect(fileInits(["file:write_torch.py"], study)).rejects.toThrow("no kind of weight file");
   });
 });

@@ -72,14 +72,22 @@ export function datasetsBeside(studyPath: string): (name: string) => Promise<Dat
 
 const filePrefix = "file:";
 
+/** A TensorFlow checkpoint is called by its prefix, which is no file. */
+const isThere = (path: string): Promise<boolean> => Promise.any([path, `${path}.index`].map((file) => stat(file))).then(() => true, () => false);
+
 /**
  * The initialisations of a study that are files: `file:PATH`, relative to the study, in any format that `roentgen convert` reads.
- * Each is examined now, so that a wrong one stops the study before it begins; the weights are read when their trials come.
+ * Each is examined now, so that a wrong one stops the study before it begins; the weights are read when their trials come. One that is not
+ * there stops it too, but for a study whose trials with it are finished.
  */
 export async function fileInits(names: readonly string[], studyPath: string): Promise<Map<string, InitSource>> {
   const sources = new Map<string, InitSource>();
   for (const name of names.filter((n) => n.startsWith(filePrefix))) {
     const path = resolve(dirname(studyPath), name.slice(filePrefix.length));
+    if (!(await isThere(path))) {
+      sources.set(name, { description: `${name}, not there any more`, load: async () => ({ kind: "unavailable", reason: `there is no ${path}`, mustBeThere: true }) });
+      continue;
+    }
     const { report, source } = await convertFile(path, undefined);
     sources.set(name, {
       description: `${report.title} (${report.method}, ${report.sureness}), ${report.arch}, from ${source.name}, ${report.licence}; sha256 ${source.sha256}`,

@@ -39,7 +39,7 @@ async function readModel(file: File): Promise<KeptModel> {
   return parseKeptModel(new Uint8Array(await file.arrayBuffer()), file.name);
 }
 
-/** Applies a model to images, in their order; those that cannot be read are left out. @param most  images to show */
+/** Applies a model to images, in their order; those that cannot be read, or have no answer, are left out. @param most  images to show */
 export async function predictJob(model: File, images: readonly NamedFile[], most: number, { progress, shown }: PredictWatcher): Promise<Predicted> {
   const kept = await readModel(model);
   const { task, size } = kept.facts;
@@ -52,7 +52,7 @@ export async function predictJob(model: File, images: readonly NamedFile[], most
     const skipped: string[] = [];
     const rows: PredictedRow[] = [];
     const masks: Record<string, Uint8Array> = {};
-    for await (const prediction of predictor.predict(readable(images, skipped))) {
+    for await (const prediction of predictor.predict(readable(images, skipped), (_, reason) => skipped.push(reason))) {
       const { file, image, probabilities } = prediction;
       if (task.kind === "mask") {
         const mask = maskOf(prediction);

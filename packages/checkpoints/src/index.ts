@@ -2,7 +2,7 @@ export { type JsonObject, type JsonOptions, type JsonValue, parseJson } from "./
 export { type Converted, kerasResnet50Numerics, kerasResnet50ToTorchvision } from "./keras-resnet50.ts";
 export { imagenetInput, type Numerics, numericsFromMetadata, numericsToMetadata, torchvisionNumerics, type Triple } from "./numerics.ts";
 export { parseSafetensors, readSafetensorsHeader, type SafetensorsHeader, type TensorEntry } from "./safetensors.ts";
-export { formatSafetensors, safetensorsLayout, streamSafetensors } from "./safetensors-write.ts";
+export { formatSafetensors, formatSealed, safetensorsLayout, streamSafetensors } from "./safetensors-write.ts";
 export { readTar } from "./tar.ts";
 export { readTfjsWeights, type ReadShard } from "./tfjs-weights.ts";
 export { type Container, type ContainerKind, listContents, type Listed } from "./containers/container.ts";

@@ -2,6 +2,7 @@ import { CheckpointError, type DType, elementBytes, format, type HostTensor, typ
 import { quote } from "./json.ts";
 import type { LazyTensor } from "./lazy-tensor.ts";
 import { maxHeaderBytes, metadataKey, safetensorsDtypes } from "./safetensors.ts";
+import { noSeal, seal, sealKey } from "./safetensors-seal.ts";
 
 const nameOf = new Map(Object.entries(safetensorsDtypes).map(([name, dtype]) => [dtype, name]));
 const rankOf = new Map<DType, number>([...nameOf.keys()].map((dtype, rank) => [dtype, rank]));
@@ -69,6 +70,13 @@ export function formatSafetensors(tensors: ReadonlyMap<string, HostTensor>, meta
     at += data.byteLength;
   }
   return out;
+}
+
+/** `formatSafetensors` with a checksum of the whole file among the metadata, which `parseSafetensors` compares. */
+export function formatSealed(tensors: ReadonlyMap<string, HostTensor>, metadata: ReadonlyMap<string, string> = new Map()): Uint8Array<ArrayBuffer> {
+  const bytes = formatSafetensors(tensors, new Map([...metadata, [sealKey, noSeal]]));
+  seal(bytes);
+  return bytes;
 }
 
 /** A tensor of more bytes gets memory of its own. */

@@ -7,6 +7,7 @@
 // a field nobody defined and space before the first brace are errors too, because readers disagree about what they mean.
 import { CheckpointError, type DType, elementBytes, format, type HostTensor, hostTensor, makeArray, type Shape, type StateDict } from "@roentgen/core";
 import { type JsonObject, type JsonValue, parseJson, quote } from "./json.ts";
+import { checkSeal, sealKey } from "./safetensors-seal.ts";
 
 /** Longest header the format allows, in bytes. */
 export const maxHeaderBytes = 100_000_000;
@@ -88,10 +89,13 @@ export function readSafetensorsHeader(bytes: Uint8Array, { fileBytes = bytes.len
  * @param bytes  the whole file. Tensors are views of it where they are aligned, copies where not: do not write to it.
  * @param name   who speaks in errors: the file's name
  * @returns tensors in file order; f16 and bf16 as raw 16-bit words
- * @throws CheckpointError as `readSafetensorsHeader`, and for element types that a HostTensor does not have (8-bit floats, complex)
+ * @throws CheckpointError as `readSafetensorsHeader`, for element types that a HostTensor does not have (8-bit floats, complex), and where
+ *         the file carries a checksum (`formatSealed`) that is not its own
  */
 export function parseSafetensors(bytes: Uint8Array, { name = "safetensors" } = {}): { tensors: StateDict; metadata: Map<string, string> } {
   const header = readSafetensorsHeader(bytes, { name });
+  const expected = header.metadata.get(sealKey);
+  if (expected !== undefined) checkSeal(bytes, expected, name);
   const tensors: StateDict = new Map();
   for (const [key, entry] of header.tensors) tensors.set(key, viewTensor(bytes, entry));
   return { tensors, metadata: header.metadata };

@@ -5,7 +5,8 @@ import { imagenetInput, type Numerics } from "@roentgen/checkpoints";
 export type LoadedInit =
   | { readonly kind: "random" }
   | { readonly kind: "weights"; readonly tensors: StateDict; readonly numerics: Numerics | undefined }
-  | { readonly kind: "unavailable"; readonly reason: string };
+  /** `mustBeThere`: trials that begin with it cannot be left out of a study. */
+  | { readonly kind: "unavailable"; readonly reason: string; readonly mustBeThere?: true };
 
 export interface InitSource {
   /** For the report: what these weights are and where they came from. */

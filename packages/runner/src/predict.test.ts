@@ -1,4 +1,4 @@
-import { formatSafetensors, parseSafetensors } from "@roentgen/checkpoints";
+import { parseSafetensors } from "@roentgen/checkpoints";
 import { CheckpointError, hostTensor, NonFiniteError, OutOfMemoryError } from "@roentgen/core";
 import type { Dataset, TaskKind } from "@roentgen/data";
 import { withDevice } from "@roentgen/tensor/testing/node";
@@ -82,9 +82,25 @@ withDevice("a kept model", (device) => {
     expect(() => new Predictor(device(), { ...kept, facts: { ...kept.facts, task: { kind: "multiclass", classes: ["a", "b", "c"] } } })).toThrow(/"fc\.weight" is f32\[2,512\] in the file, f32\[3,512\] in the model/);
     expect(() => new Predictor(device(), kept, 2 ** 20)).toThrow(OutOfMemoryError);
     expect(held()).toBe(before);
-    const poisoned = parseKeptModel(formatSafetensors(new Map([...tensors, ["fc.bias", hostTensor("f32", [2], Float32Array.of(NaN, 0))]]), parseSafetensors(bytes).metadata), "bad.safetensors");
+    const poisoned: KeptModel = { ...kept, name: "bad.safetensors", tensors: new Map([...tensors, ["fc.bias", hostTensor("f32", [2], Float32Array.of(NaN, 0))]]) };
     await expect(predicted(poisoned, testImages("multiclass"))).rejects.toThrow(NonFiniteError);
     await expect(predicted(poisoned, testImages("multiclass"))).rejects.toThrow("test-0.png: bad.safetensors answers with NaN");
+    const damaged = bytes.map((byte, i) => (i === bytes.length - 1 ? byte ^ 1 : byte));
+    expect(() => parseKeptModel(damaged, "m.safetensors")).toThrow(/^m\.safetensors: its checksum is .* it was damaged or changed since it was written\..* Give a file of the folder models/);
+  });
+
+  it("leaves out an image that it has no number for, where somebody wants to know", async () => {
+    const { kept } = await trained("multiclass");
+    // f32 in [0, 1]: no image of bytes can do this, a network in f16 can.
+    const predictor = new Predictor(device(), { ...kept, facts: { ...kept.facts, batch: 2 }, tensors: new Map([...kept.tensors, ["fc.weight", hostTensor("f32", [2, 512], new Float32Array(1024).fill(3e38))]]) });
+    const black = { width: 8, height: 8, data: new Uint8Array(8 * 8 * 3) };
+    const told: string[] = [];
+    const files: string[] = [];
+    for await (const { file } of predictor.predict([...testImages("multiclass").slice(0, 3), { file: "last.png", image: black }], (file, reason) => told.push(`${file} ${reason}`))) files.push(file);
+    predictor.dispose();
+    expect([...files, ...told.map((text) => text.split(" ")[0])].sort()).toEqual(["last.png", "test-0.png", "test-1.png", "test-2.png"]);
+    expect(told.length).toBeGreaterThan(0);
+    expect(told[0]).toMatch(/^(test-\d\.png) \1: a-random-0\.safetensors answers with (NaN|-?Infinity): its weights are no result of training\.$/);
   });
 
   it("keeps the order of images while some are still being read, and passes on what reading throws", async () => {

@@ -62,16 +62,23 @@ export class Predictor {
     return this.#forward.build(onProgress);
   }
 
-  /** What the model says, in the order of the images. Throws NonFiniteError where that is no number. */
-  async *predict(images: Iterable<NamedImage> | AsyncIterable<NamedImage>): AsyncGenerator<Prediction, void, undefined> {
-    const { name, facts: { task, size } } = this.kept;
+  /**
+   * What the model says, in the order of the images.
+   *
+   * @param unanswered  told of an image for which that is no number, which is left out; without it such an image is a NonFiniteError
+   */
+  async *predict(images: Iterable<NamedImage> | AsyncIterable<NamedImage>, unanswered: (file: string, reason: string) => void = refuse): AsyncGenerator<Prediction, void, undefined> {
+    const { name, facts: { task, size, precision } } = this.kept;
     const pixels = size * size * RGB;
     for await (const { batch, logits } of this.#forward.logitsOf(batchesOf(images, this.batch, size))) {
       const perRow = logits.length / this.batch;
       for (const [row, { file, width, height }] of batch.facts.entries()) {
         const mine = logits.subarray(row * perRow, (row + 1) * perRow);
         const wrong = mine.find((logit) => !Number.isFinite(logit));
-        if (wrong !== undefined) throw new NonFiniteError(`${file}: ${name} answers with ${wrong}. Its weights are damaged: take the file that the study wrote.`);
+        if (wrong !== undefined) {
+          unanswered(file, `${file}: ${name} answers with ${wrong}: ${precision === "mixed" ? "some value is beyond f16, in which it computes, or " : ""}its weights are no result of training.`);
+          continue;
+        }
         yield { file, width, height, image: batch.images.subarray(row * pixels, (row + 1) * pixels), probabilities: probabilitiesOf(mine, perRow, task.kind === "multiclass") };
       }
     }
@@ -82,6 +89,10 @@ export class Predictor {
     for (const owned of [this.#forward, this.#pass] as (undefined | { dispose(): void })[]) owned?.dispose();
     dispose(this.#model);
   }
+}
+
+function refuse(_file: string, reason: string): never {
+  throw new NonFiniteError(reason);
 }
 
 interface PredictedBatch {

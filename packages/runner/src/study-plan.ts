@@ -43,13 +43,24 @@ export function isSameButWeights(a: string, b: string): boolean {
   return withoutWeights(a) === withoutWeights(b);
 }
 
-/** What is finished under a trial's name, of whatever settings. */
-export async function readResult(store: Store, name: string): Promise<{ readonly identity: string; readonly result: TrialResult } | null> {
-  const bytes = await store.read(`trials/${name}.json`);
+/** A finished trial as a file: what its numbers depend on, the numbers, and a checksum of these. */
+export function formatResult(identity: string, result: TrialResult): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify({ identity, checksum: checksumOf(result), result }));
+}
+
+export const resultFile = (name: string): string => `trials/${name}.json`;
+
+/** What is finished under a trial's name, of whatever settings; null for nothing, "damaged" for what is not as `formatResult` wrote it. */
+export async function readResult(store: Store, name: string): Promise<{ readonly identity: string; readonly result: TrialResult } | "damaged" | null> {
+  const bytes = await store.read(resultFile(name));
   if (!bytes) return null;
   try {
-    return JSON.parse(new TextDecoder().decode(bytes)) as { identity: string; result: TrialResult };
+    const { identity, checksum, result } = JSON.parse(new TextDecoder().decode(bytes)) as { identity: string; checksum: unknown; result: TrialResult };
+    return checksum === checksumOf(result) ? { identity, result } : "damaged";
   } catch {
-    return null; // A file that is no JSON was not written by us: the trial runs again and replaces it.
+    return "damaged";
   }
 }
+
+/** Of the result as JSON, which reading and writing do not change. */
+const checksumOf = (result: TrialResult): number => hashString(JSON.stringify(result));

@@ -1,13 +1,14 @@
 // One trial of a study: from the state that an earlier process left to the result in the store.
 
 import { CheckpointError, ConfigError } from "@roentgen/core";
-import { formatSafetensors, numericsToMetadata } from "@roentgen/checkpoints";
+import { formatSealed, numericsToMetadata } from "@roentgen/checkpoints";
 import { readableBytes } from "@roentgen/gpu";
 import type { Listener } from "./events.ts";
 import { inputOf } from "./inits.ts";
 import { keptModelKey, keptModelText } from "./kept-model.ts";
 import type { Environment, TrialResult } from "./results.ts";
 import type { StudyOptions } from "./study-options.ts";
+import { formatResult, resultFile } from "./study-plan.ts";
 import { NonFiniteLoss } from "./non-finite-loss.ts";
 import { Trial, type TrialSpec } from "./trial.ts";
 import { formatTrialState, parseTrialState } from "./trial-state.ts";
@@ -31,10 +32,10 @@ export async function runTrial(spec: TrialSpec, options: TrialOptions, identity:
     const result = await trainAndTest(trial, spec, options, at, async () => store.write(stateFile, formatTrialState(await trial.state(), identity)));
     if (!result) return null;
     const model = keepModels ? `models/${spec.name}.safetensors` : null;
-    if (model) await store.write(model, formatSafetensors(await trial.stateDict(), modelMetadata(spec, result, environment)));
+    if (model) await store.write(model, formatSealed(await trial.stateDict(), modelMetadata(spec, result, environment)));
     const complete = { ...result, model };
     // Ended by hand is not finished: another run of the study does it again.
-    if (!result.stopped) await store.write(`trials/${spec.name}.json`, new TextEncoder().encode(JSON.stringify({ identity, result: complete })));
+    if (!result.stopped) await store.write(resultFile(spec.name), formatResult(identity, complete));
     await store.remove(stateFile);
     return complete;
   } catch (error) {

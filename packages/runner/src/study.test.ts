@@ -232,6 +232,21 @@ withDevice("runStudy", (device) => {
     expect(await doneBefore("b", "Corners", true)).toEqual([]);
   });
 
+  it("runs a trial again whose result was damaged or changed, and says so", async () => {
+    const store = memoryStore();
+    const small = only(config, "corner", { trials: 1, inits: ["random"], baseline: undefined });
+    const first = await study(small, store);
+    const file = "trials/corner-random-0.json";
+    const whole = new TextDecoder().decode(store.files.get(file));
+    for (const damaged of [whole.slice(0, -1), whole.replace(/"seed":\d/, '"seed":5'), whole.replace(/"result":.*/s, '"result":{}}'), "[]", "null"]) {
+      store.files.set(file, new TextEncoder().encode(damaged));
+      const notes: string[] = [];
+      const again = await study(small, store, { listener: (e) => void (e.kind === "note" && notes.push(e.text)) });
+      expect(notes).toEqual(["corner-random-0: its result (trials/corner-random-0.json) is damaged or was changed; the trial runs again."]);
+      expect(again.trials[0]?.losses).toEqual(first.trials[0]?.losses);
+    }
+  });
+
   it("stops at a loss that is not finite, with the step and the first op that wrote such a value", async () => {
     const poisoned: InitSource = {
       ...pretrained,
@@ -298,7 +313,10 @@ withDevice("runStudy", (device) => {
     let steps = 0;
     await expect(study(small, store, { signal: interrupt.signal, listener: (e) => e.kind === "step" && ++steps === 2 && interrupt.abort() })).rejects.toThrow(StudyInterrupted);
     const file = "trials/corner-random-0.state";
-    const { tensors, metadata } = parseSafetensors(store.files.get(file) as Uint8Array);
+    const whole = store.files.get(file) as Uint8Array;
+    const { tensors, metadata } = parseSafetensors(whole);
+    // So that what follows is found by what reads it.
+    metadata.delete("roentgen.crc32");
     const without = (name: string | undefined) => formatSafetensors(new Map([...tensors].filter(([other]) => other !== name)), metadata);
     const saying = (progress: string) => formatSafetensors(tensors, new Map([...metadata, ["roentgen.progress", progress]]));
     const { epochs: _, ...incomplete } = JSON.parse(metadata.get("roentgen.progress") as string) as Record<string, unknown>;
@@ -309,6 +327,7 @@ withDevice("runStudy", (device) => {
       [saying(JSON.stringify(incomplete)), /trial state: the progress record is damaged/],
       [saying("{"), /trial state: the progress record is damaged/],
       [without(undefined).slice(0, -4), /trials|truncat|bytes/],
+      [whole.map((byte, i) => (i === whole.length - 2 ? byte ^ 1 : byte)), /its checksum is \w{8}/],
     ];
     for (const [bytes, reason] of damaged) {
       store.files.clear();
@@ -347,6 +366,10 @@ withDevice("runStudy", (device) => {
       const finished = await names({ ...pretrained, sha256: "abc" });
       expect(finished).toEqual(inits.map((init) => `corner-${init}-0`));
       expect(await names(missing)).toEqual(finished);
+      const more = { ...small, trials: 2 };
+      const gone: InitSource = { ...missing, load: async () => ({ kind: "unavailable", reason: "there is no w.pth", mustBeThere: true }) };
+      expect(await names(gone)).toEqual(finished);
+      await expect(study(more, store, { inits: new Map([["random", randomInit], ["pretrained", gone]]) })).rejects.toThrow("pretrained: there is no w.pth. corner-pretrained-1 has to begin with it.");
     }
   });
 

@@ -16,7 +16,7 @@ import type { Store } from "./store.ts";
 import { chosen, loadDatasets, summaryOf } from "./study-data.ts";
 import { keepKernels } from "./study-kernels.ts";
 import type { StudyOptions } from "./study-options.ts";
-import { isSameButWeights, plan, type Planned, readResult, trialIdentity } from "./study-plan.ts";
+import { isSameButWeights, plan, type Planned, readResult, resultFile, trialIdentity } from "./study-plan.ts";
 import { runTrial } from "./study-trial.ts";
 import { TimeLeft } from "./time-left.ts";
 import { Trial, type TrialSpec } from "./trial.ts";
@@ -34,9 +34,11 @@ export async function runStudy(options: StudyOptions): Promise<Report> {
   for (const name of config.inits) sourceOf(options.inits, name);
   const initOf = oneAtATime(options.inits);
   const unavailable: Record<string, string> = {};
+  const wanted = new Set<string>();
   for (const name of config.inits) {
     const init = await initOf(name);
     if (init.kind === "unavailable") unavailable[name] = init.reason;
+    if (init.kind === "unavailable" && init.mustBeThere) wanted.add(name);
     for (const { model } of Object.values(config.tasks)) checkWeights(model, init, name);
   }
   const sets = await loadDatasets(options);
@@ -49,6 +51,8 @@ export async function runStudy(options: StudyOptions): Promise<Report> {
   const all = plan(config);
   const results = await finishedIn(store, all, identity, unavailable, options);
   // What is finished needs its first weights no more.
+  const stuck = all.find((p) => wanted.has(p.initName) && !results.has(p.name));
+  if (stuck) throw new CheckpointError(`${stuck.initName}: ${unavailable[stuck.initName]}. ${stuck.name} has to begin with it.`);
   const planned = all.filter((p) => results.has(p.name) || !(p.initName in unavailable));
   if (planned.length === 0) {
     throw new CheckpointError(`study "${config.name}": none of its initialisations can be had. ${Object.entries(unavailable).map(([name, reason]) => `${name}: ${reason}`).join("; ")}.`);
@@ -89,11 +93,15 @@ export async function runStudy(options: StudyOptions): Promise<Report> {
 }
 
 /** The results that a store has of these trials. Throws ConfigError where there are others under the names of some that can run, unless these may be replaced. */
-async function finishedIn(store: Store, planned: readonly Planned[], identity: (p: Planned) => string, unavailable: Readonly<Record<string, string>>, { config, replace = false }: StudyOptions): Promise<Map<string, TrialResult>> {
+async function finishedIn(store: Store, planned: readonly Planned[], identity: (p: Planned) => string, unavailable: Readonly<Record<string, string>>, { config, replace = false, listener }: StudyOptions): Promise<Map<string, TrialResult>> {
   const results = new Map<string, TrialResult>();
   const others: string[] = [];
   for (const p of planned) {
     const found = await readResult(store, p.name);
+    if (found === "damaged") {
+      listener?.({ kind: "note", text: `${p.name}: its result (${resultFile(p.name)}) is damaged or was changed; the trial runs again.` });
+      continue;
+    }
     // Weights that are gone can no longer be compared.
     const same = p.initName in unavailable ? isSameButWeights : Object.is;
     if (found && same(found.identity, identity(p))) results.set(p.name, found.result);

@@ -2,7 +2,7 @@
 // optimiser, the best weights so far, and progress as JSON in the file's metadata. One safetensors file.
 
 import { CheckpointError, hostTensor, type StateDict } from "@roentgen/core";
-import { formatSafetensors, parseSafetensors } from "@roentgen/checkpoints";
+import { formatSealed, parseSafetensors } from "@roentgen/checkpoints";
 import { z } from "zod";
 
 const count = z.int().nonnegative();
@@ -33,7 +33,7 @@ export interface TrialState {
 /** @param identity  what the state belongs to: another configuration must not pick it up */
 export function formatTrialState({ progress, memory }: TrialState, identity: string): Uint8Array {
   const tensors: StateDict = new Map([...memory].map(([name, data]) => [name, hostTensor("f32", [data.length], data)]));
-  return formatSafetensors(tensors, new Map([["roentgen.trial", identity], ["roentgen.progress", JSON.stringify(progress)]]));
+  return formatSealed(tensors, new Map([["roentgen.trial", identity], ["roentgen.progress", JSON.stringify(progress)]]));
 }
 
 /** The state in a file, or null if it belongs to another configuration. Throws CheckpointError if it is damaged. */

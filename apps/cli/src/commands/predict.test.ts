@@ -75,7 +75,7 @@ withDevice("roentgen predict", (device) => {
     await roentgen("predict", model, broken, join(folder, "scans/a.png"), "--csv", "-", "--batch", "1");
     expect(process.exitCode).toBe(1);
     expect(told).toMatch(/skipped: .*broken\.png: not a PNG that can be read/);
-    expect(told).toContain("1 of 2 images could not be read and is not among the results.");
+    expect(told).toContain("1 of 2 images is not among the results, for the reasons above.");
     expect(said).toMatch(/^file,brain\r\n.*a\.png,0?\.?\d+\r\n$/);
     said = "";
     await roentgen("predict", model, broken, "--json", "-");

@@ -55,7 +55,7 @@ export async function predict(model: string, names: readonly string[], options: 
       tell(`skipped: ${reason}`);
     };
     const rows: Predicted[] = [];
-    for await (const prediction of predictor.predict(readable(images, interrupts.signal, skip))) {
+    for await (const prediction of predictor.predict(readable(images, interrupts.signal, skip), skip)) {
       if (interrupts.signal.aborted) break;
       rows.push(await finished(kept, prediction, masks.get(prediction.file)));
       progress.show("predicting", rows.length + skipped.length, images.length);
@@ -63,7 +63,7 @@ export async function predict(model: string, names: readonly string[], options: 
     progress.end();
     if (interrupts.exitCode !== undefined) throw new Interrupted(`stopped after ${rows.length} of ${images.length} images; ${masks.size > 0 && rows.length > 0 ? `their masks are in ${options.out}, and --replace begins again` : "nothing was written"}.`, interrupts.exitCode);
     if (skipped.length > 0) {
-      tell(`${skipped.length} of ${images.length} images could not be read and ${skipped.length === 1 ? "is" : "are"} not among the results.`);
+      tell(`${skipped.length} of ${images.length} images ${skipped.length === 1 ? "is" : "are"} not among the results, for the reasons above.`);
       process.exitCode = exitCodes.failed;
     }
     await write(kept, rows, skipped, options);
